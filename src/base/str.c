@@ -1,0 +1,266 @@
+/* str.c -- comparing, cutting and building text. Pure functions of bytes. */
+#include "base/str.h"
+
+#include <stdio.h>
+
+int char_hex(char c)
+{
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        c = char_lower(c);
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool str_eq_nocase(struct str a, struct str b)
+{
+        if (a.len != b.len)
+                return false;
+        for (size_t i = 0; i < a.len; i++) {
+                if (char_lower(a.ptr[i]) != char_lower(b.ptr[i]))
+                        return false;
+        }
+        return true;
+}
+
+int str_compare(struct str a, struct str b)
+{
+        size_t n = size_min(a.len, b.len);
+        int order = n == 0 ? 0 : memcmp(a.ptr, b.ptr, n);
+        if (order != 0)
+                return order;
+        return a.len < b.len ? -1 : a.len > b.len;
+}
+
+bool str_starts(struct str s, struct str prefix)
+{
+        return str_eq(str_first(s, prefix.len), prefix);
+}
+
+bool str_ends(struct str s, struct str suffix)
+{
+        return s.len >= suffix.len && str_eq(str_skip(s, s.len - suffix.len), suffix);
+}
+
+ptrdiff_t str_find(struct str s, char c)
+{
+        const char *at = s.len == 0 ? NULL : memchr(s.ptr, c, s.len);
+        return at == NULL ? -1 : at - s.ptr;
+}
+
+ptrdiff_t str_find_str(struct str s, struct str what)
+{
+        if (what.len == 0)
+                return 0;
+        const char *at = s.len == 0 ? NULL : memmem(s.ptr, s.len, what.ptr, what.len);
+        return at == NULL ? -1 : at - s.ptr;
+}
+
+struct str str_trim(struct str s)
+{
+        while (s.len > 0 && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+                s = str_skip(s, 1);
+        while (s.len > 0 && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+                s.len--;
+        return s;
+}
+
+struct str str_skip(struct str s, size_t n)
+{
+        n = size_min(n, s.len);
+        return (struct str){s.ptr == NULL ? NULL : s.ptr + n, s.len - n};
+}
+
+struct str str_first(struct str s, size_t n)
+{
+        return (struct str){s.ptr, size_min(n, s.len)};
+}
+
+struct str str_cut(struct str *rest, char sep)
+{
+        struct str s = *rest;
+        ptrdiff_t at = str_find(s, sep);
+        if (at < 0) {
+                *rest = STR_NONE;
+                return s;
+        }
+        *rest = str_skip(s, (size_t)at + 1);
+        return str_first(s, (size_t)at);
+}
+
+enum err str_to_u64(struct str s, uint64_t *ret_value)
+{
+        uint64_t value = 0;
+        if (s.len == 0)
+                return ERR_syntax;
+        for (size_t i = 0; i < s.len; i++) {
+                if (!char_is_digit(s.ptr[i]))
+                        return ERR_syntax;
+        }
+        for (size_t i = 0; i < s.len; i++) {
+                if (mul_overflows(value, 10u, &value) ||
+                    add_overflows(value, (uint64_t)(s.ptr[i] - '0'), &value))
+                        return ERR_range;
+        }
+        *ret_value = value;
+        return ERR_ok;
+}
+
+enum { DISTANCE_MAX = 64 };
+
+unsigned str_distance(struct str a, struct str b, unsigned most)
+{
+        unsigned rows[3][DISTANCE_MAX + 1];
+        if (a.len > DISTANCE_MAX || b.len > DISTANCE_MAX)
+                return most + 1;
+        for (unsigned j = 0; j <= b.len; j++)
+                rows[0][j] = j;
+        for (unsigned i = 1; i <= a.len; i++) {
+                unsigned *now = rows[i % 3], *before = rows[(i + 2) % 3],
+                         *earlier = rows[(i + 1) % 3];
+                now[0] = i;
+                for (unsigned j = 1; j <= b.len; j++) {
+                        unsigned differs = a.ptr[i - 1] != b.ptr[j - 1];
+                        unsigned best = before[j - 1] + differs;
+                        if (before[j] + 1 < best)
+                                best = before[j] + 1;
+                        if (now[j - 1] + 1 < best)
+                                best = now[j - 1] + 1;
+                        bool is_swap = i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] &&
+                                       a.ptr[i - 2] == b.ptr[j - 1];
+                        if (is_swap && earlier[j - 2] + 1 < best)
+                                best = earlier[j - 2] + 1;
+                        now[j] = best;
+                }
+        }
+        unsigned distance = rows[a.len % 3][b.len];
+        return distance > most ? most + 1 : distance;
+}
+
+bool str_eq_secret(struct str a, struct str b)
+{
+        volatile unsigned char differs = a.len != b.len;
+        for (size_t i = 0; i < a.len && i < b.len; i++)
+                differs = (unsigned char)(differs | (a.ptr[i] ^ b.ptr[i]));
+        return differs == 0;
+}
+
+void text_put(struct text *text, struct str s)
+{
+        if (text->is_cut || s.len > text->max - text->len) {
+                text->is_cut = true;
+                return;
+        }
+        if (s.len > 0)
+                memcpy(text->at + text->len, s.ptr, s.len);
+        text->len += s.len;
+}
+
+void text_char(struct text *text, char c)
+{
+        if (text->is_cut || text->len == text->max) {
+                text->is_cut = true;
+                return;
+        }
+        text->at[text->len++] = c;
+}
+
+void text_u64(struct text *text, uint64_t value)
+{
+        char digits[20];
+        size_t at = sizeof digits;
+        do {
+                digits[--at] = (char)('0' + value % 10);
+                value /= 10;
+        } while (value > 0);
+        text_put(text, str_from(digits + at, sizeof digits - at));
+}
+
+void text_i64(struct text *text, int64_t value)
+{
+        if (value < 0)
+                text_char(text, '-');
+        text_u64(text, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+void text_hex(struct text *text, uint64_t value, unsigned digits)
+{
+        for (unsigned i = digits; i > 0; i--)
+                text_char(text, "0123456789abcdef"[(value >> ((i - 1) * 4)) & 15]);
+}
+
+void text_vformat(struct text *text, const char *format, va_list args)
+{
+        if (text->is_cut)
+                return;
+        size_t room = text->max - text->len;
+        int n = vsnprintf(text->at + text->len, room, format, args);
+        if (n < 0 || (size_t)n >= room)
+                text->is_cut = true;
+        else
+                text->len += (size_t)n;
+}
+
+void text_format(struct text *text, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        text_vformat(text, format, args);
+        va_end(args);
+}
+
+/* Length of the valid UTF-8 character at s[i], 0 if there is none. */
+static size_t utf8_length(struct str s, size_t i)
+{
+        const unsigned char *p = (const unsigned char *)s.ptr + i;
+        size_t left = s.len - i;
+        if (p[0] < 0x80)
+                return 1;
+        if (p[0] >= 0xc2 && p[0] <= 0xdf && left >= 2 && (p[1] & 0xc0) == 0x80)
+                return 2;
+        if ((p[0] & 0xf0) == 0xe0 && left >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+                bool is_overlong = p[0] == 0xe0 && p[1] < 0xa0;
+                bool is_surrogate = p[0] == 0xed && p[1] >= 0xa0;
+                return is_overlong || is_surrogate ? 0 : 3;
+        }
+        if (p[0] >= 0xf0 && p[0] <= 0xf4 && left >= 4 && (p[1] & 0xc0) == 0x80 &&
+            (p[2] & 0xc0) == 0x80 && (p[3] & 0xc0) == 0x80) {
+                bool is_out = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+                return is_out ? 0 : 4;
+        }
+        return 0;
+}
+
+/* True when the character may stand in a JSON string as it is. */
+static bool is_plain(char c)
+{
+        unsigned char u = (unsigned char)c;
+        return u >= 0x20 && u < 0x7f && c != '"' && c != '\\';
+}
+
+void text_json(struct text *text, struct str s)
+{
+        size_t i = 0;
+        while (i < s.len) {
+                size_t run = i;
+                while (run < s.len && is_plain(s.ptr[run]))
+                        run++;
+                text_put(text, str_from(s.ptr + i, run - i));
+                i = run;
+                if (i == s.len)
+                        break;
+                size_t length = utf8_length(s, i);
+                if (length > 1) {
+                        text_put(text, str_from(s.ptr + i, length));
+                } else if (s.ptr[i] == '"' || s.ptr[i] == '\\') {
+                        text_char(text, '\\');
+                        text_char(text, s.ptr[i]);
+                } else if (length == 1) {
+                        text_put(text, S("\\u"));
+                        text_hex(text, (unsigned char)s.ptr[i], 4);
+                } else {
+                        text_put(text, S("\\ufffd"));
+                        length = 1;
+                }
+                i += length;
+        }
+}

@@ -1,0 +1,105 @@
+/* str.h -- a length-carrying view of text, passed by value; and `struct text`, a bounded builder.
+ * Nothing here needs or makes a terminating NUL, knows locales, or allocates (but text_grow). */
+#pragma once
+
+#include <stdarg.h>
+
+#include "base/base.h"
+#include "base/err.h"
+
+struct str {
+        const char *ptr;
+        size_t len;
+};
+
+#define S(literal) ((struct str){"" literal, sizeof(literal) - 1})
+#define STR_FMT    "%.*s"
+#define STR_ARG(s) (int)(s).len, (s).ptr
+#define STR_NONE   ((struct str){NULL, 0})
+
+static inline struct str str_from(const char *ptr, size_t len)
+{
+        return (struct str){ptr, len};
+}
+
+/* View of a NUL-terminated string; NULL gives the empty view. */
+static inline struct str str_of(const char *text)
+{
+        return (struct str){text, text == NULL ? 0 : strlen(text)};
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+        return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool str_is(struct str a, const char *literal)
+{
+        return str_eq(a, str_of(literal));
+}
+
+/* ASCII lower case of one character. */
+static inline char char_lower(char c)
+{
+        return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+}
+
+static inline bool char_is_digit(char c)
+{
+        return c >= '0' && c <= '9';
+}
+
+/* Value of a hexadecimal digit, -1 if it is none. */
+int char_hex(char c);
+
+bool str_eq_nocase(struct str a, struct str b); /* ASCII only */
+int str_compare(struct str a, struct str b);    /* as memcmp, shorter first */
+bool str_starts(struct str s, struct str prefix);
+bool str_ends(struct str s, struct str suffix);
+ptrdiff_t str_find(struct str s, char c);              /* index, -1 if absent */
+ptrdiff_t str_find_str(struct str s, struct str what); /* index, -1 if absent */
+struct str str_trim(struct str s);                     /* without spaces and tabs at both ends */
+struct str str_skip(struct str s, size_t n);           /* without the first n characters */
+struct str str_first(struct str s, size_t n);          /* at most n characters */
+
+/* The part before the first `sep`; *rest becomes what follows it, or empty with NULL ptr when there
+ * was none. To walk a list: while (rest.ptr != NULL) item = str_cut(&rest, ','); */
+struct str str_cut(struct str *rest, char sep);
+
+/* Decimal digits only, no sign, no blank, at least one digit. ERR_syntax, ERR_range. */
+must_use enum err str_to_u64(struct str s, uint64_t *ret_value);
+
+/* How many single-character edits (insert, remove, replace, swap of neighbours) turn a into b, as
+ * far as `most`; most + 1 means more. Both up to 64 characters. For suggestions. */
+unsigned str_distance(struct str a, struct str b, unsigned most);
+
+/* Compares secrets: the time does not depend on where they differ. */
+bool str_eq_secret(struct str a, struct str b);
+
+/* A bounded builder over memory of the caller. When something does not fit, nothing of that piece
+ * is written and is_cut is set; it stays set. One decides once, at the end. */
+struct text {
+        char *at;
+        size_t len, max;
+        bool is_cut;
+};
+
+static inline struct text text_over(char *memory, size_t size)
+{
+        return (struct text){.at = memory, .max = size};
+}
+
+static inline struct str text_str(const struct text *text)
+{
+        return (struct str){text->at, text->len};
+}
+
+void text_put(struct text *text, struct str s);
+void text_char(struct text *text, char c);
+void text_u64(struct text *text, uint64_t value);
+void text_i64(struct text *text, int64_t value);
+void text_hex(struct text *text, uint64_t value, unsigned digits); /* leading zeros kept */
+void text_format(struct text *text, const char *format, ...) printf_like(2, 3);
+void text_vformat(struct text *text, const char *format, va_list args);
+/* As the content of a JSON string: quotes, controls and invalid UTF-8 escaped; no quotes around. */
+void text_json(struct text *text, struct str s);
