@@ -1,0 +1,65 @@
+/* listen.c -- accepting. */
+#include "net/listen.h"
+
+enum { ACCEPTS_PER_TURN = 64 };
+
+#define REST_NS 100000000u
+
+static void rest(struct listener *listener)
+{
+        listener->rests++;
+        listener->is_resting = true;
+        listener->loop->driver->unwatch(listener->loop->world, listener->fd);
+        timer_set(listener->loop, &listener->rest, listener->loop->now + REST_NS);
+}
+
+static void on_event(struct watcher *watcher, unsigned flags)
+{
+        struct listener *listener = container_of(watcher, struct listener, watcher);
+        struct loop *loop = listener->loop;
+        (void)flags;
+        for (int i = 0; i < ACCEPTS_PER_TURN && listener->is_open && !listener->is_resting; i++) {
+                struct addr peer;
+                int fd;
+                enum err err = loop->driver->accept(loop->world, listener->fd, &peer, &fd);
+                if (err == ERR_ok)
+                        listener->accepted(listener, fd, &peer);
+                else if (err == ERR_no_files || err == ERR_memory)
+                        rest(listener);
+                else if (err != ERR_reset) /* that caller is gone; the next may be there */
+                        return;
+        }
+}
+
+static void on_rested(struct timer *timer)
+{
+        struct listener *listener = container_of(timer, struct listener, rest);
+        struct loop *loop = listener->loop;
+        if (!listener->is_open)
+                return;
+        listener->is_resting = false;
+        if (loop->driver->watch(loop->world, listener->fd, WATCH_LISTEN, &listener->watcher) !=
+            ERR_ok)
+                rest(listener);
+}
+
+enum err listener_open(struct listener *listener, struct loop *loop, int fd,
+                       void (*accepted)(struct listener *, int, const struct addr *))
+{
+        *listener = (struct listener){.watcher.event = on_event, .loop = loop, .fd = fd};
+        listener->accepted = accepted;
+        timer_init(&listener->rest, on_rested);
+        enum err err = loop->driver->watch(loop->world, fd, WATCH_LISTEN, &listener->watcher);
+        listener->is_open = err == ERR_ok;
+        return err;
+}
+
+void listener_shut(struct listener *listener)
+{
+        if (!listener->is_open)
+                return;
+        listener->is_open = false;
+        timer_stop(&listener->rest);
+        if (!listener->is_resting)
+                listener->loop->driver->unwatch(listener->loop->world, listener->fd);
+}
