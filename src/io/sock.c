@@ -171,12 +171,14 @@ static size_t write_through(struct sock *sock, const struct iovec *iov, int coun
         for (int i = 0; i < n; i++)
                 total += all[i].iov_len;
         ssize_t sent = loop->driver->send(loop->world, sock->fd, all, n);
-        if (sent < 0) {
-                if (sent != -(ssize_t)ERR_again && sent != -(ssize_t)ERR_memory) {
-                        fail(sock, (enum err) - sent);
-                        return SIZE_MAX;
-                }
+        if (sent == -(ssize_t)ERR_memory) {
+                stall(sock);
                 sent = 0;
+        } else if (sent == -(ssize_t)ERR_again) {
+                sent = 0;
+        } else if (sent < 0) {
+                fail(sock, (enum err) - sent);
+                return SIZE_MAX;
         }
         if ((size_t)sent < total)
                 sock->may_write = false;
