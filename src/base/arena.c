@@ -108,7 +108,7 @@ static void *alloc_slow(struct arena *arena, size_t size)
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-        size_t rounded = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+        size_t rounded = (size_max(size, 1) + ALIGN - 1) & ~(size_t)(ALIGN - 1);
         CHECK(rounded >= size);
         if (likely(rounded <= (size_t)(arena->end - arena->at))) {
                 void *piece = arena->at;
