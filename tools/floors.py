@@ -73,9 +73,9 @@ def table():
 
 
 def with_table(text):
-    begin, end = "<!-- floors -->\n", "\n<!-- /floors -->"
+    begin, end = "<!-- floors -->\n", "<!-- /floors -->"
     head, rest = text.split(begin, 1)
-    return head + begin + table() + end + rest.split(end, 1)[1]
+    return head + begin + table() + "\n" + end + rest.split(end, 1)[1]
 
 
 if __name__ == "__main__":

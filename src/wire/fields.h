@@ -1,6 +1,6 @@
 /* fields.h -- an ordered list of header fields, with look-up by well-known name. Names are compared
- * without regard to case and with `_` equal to `-`, everywhere, so that no alias of a name slips past.
- * Views point into memory of the owner (the exchange's arena); nothing is copied here. */
+ * without regard to case and with `_` equal to `-`, everywhere, so that no alias of a name slips
+ * past. Views point into memory of the owner (the exchange's arena); nothing is copied here. */
 #pragma once
 
 #include "base/arena.h"

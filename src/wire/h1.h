@@ -1,8 +1,9 @@
 /* h1.h -- HTTP/1 as bytes: heads and chunks, read strictly and resumably, written canonically.
- * The reader works line by line on one contiguous run of bytes that starts with the head; when it asks
- * for more, it is called again with the same bytes and more behind them, perhaps at another address.
- * Each byte is looked at a bounded number of times, whatever the cuts. Nothing is repaired: what is
- * not exactly HTTP/1 is refused (security.md A to C, d.3). Nothing is allocated. */
+ * The reader works line by line on one contiguous run of bytes that starts with the head; when it
+ * asks for more, it is called again with the same bytes and more behind them, perhaps at another
+ * address. Each byte is looked at a bounded number of times, whatever the cuts. Nothing is
+ * repaired: what is not exactly HTTP/1 is refused (security.md A to C, d.3). Nothing is allocated.
+ */
 #pragma once
 
 #include "base/str.h"
@@ -58,12 +59,12 @@ struct h1_head {
         uint8_t step;            /* of the reader */
         uint8_t fault;           /* enum h1_fault, after H1_BAD */
         uint8_t version;         /* 10 or 11 */
-        uint8_t body;            /* enum h1_body: of a request; of a response see h1_response_body */
-        bool keeps_alive;        /* what Connection and the version say */
-        bool expects_continue;   /* Expect: 100-continue in HTTP/1.1 */
+        uint8_t body;          /* enum h1_body: of a request; of a response see h1_response_body */
+        bool keeps_alive;      /* what Connection and the version say */
+        bool expects_continue; /* Expect: 100-continue in HTTP/1.1 */
         bool has_length, is_chunked;
-        uint16_t status;         /* of a response */
-        uint64_t length;         /* Content-Length */
+        uint16_t status; /* of a response */
+        uint64_t length; /* Content-Length */
         struct h1_span method, target, phrase;
 };
 
@@ -71,15 +72,16 @@ struct h1_head {
 void h1_begin(struct h1_head *head, enum h1_kind kind, const struct h1_limits *limits,
               struct h1_field *fields);
 
-/* Reads on. `bytes` is everything since the first byte of the head. H1_DONE: *ret_used is the length
- * of the head with its empty line; H1_MORE: nothing of bytes may be dropped; H1_BAD: head->fault.
- * For requests everything of security.md A and B that can be told from the head is decided here:
- * framing, duplicate singletons, Connection naming framing or credentials, Expect, Host present
- * exactly once in HTTP/1.1. One empty line before a request line is skipped. */
+/* Reads on. `bytes` is everything since the first byte of the head. H1_DONE: *ret_used is the
+ * length of the head with its empty line; H1_MORE: nothing of bytes may be dropped; H1_BAD:
+ * head->fault. For requests everything of security.md A and B that can be told from the head is
+ * decided here: framing, duplicate singletons, Connection naming framing or credentials, Expect,
+ * Host present exactly once in HTTP/1.1. One empty line before a request line is skipped. */
 enum h1_state h1_read(struct h1_head *head, struct str bytes, size_t *ret_used);
 
-/* How long the body of this response is, given the method it answers (RFC 9112 6.3). A transfer coding
- * whose last is not chunked means until close. With TE and CL, TE wins and *ret_reusable is false. */
+/* How long the body of this response is, given the method it answers (RFC 9112 6.3). A transfer
+ * coding whose last is not chunked means until close. With TE and CL, TE wins and *ret_reusable is
+ * false. */
 enum h1_body h1_response_body(const struct h1_head *head, bool answers_head, bool *ret_reusable);
 
 static inline struct str h1_str(struct str bytes, struct h1_span span)
@@ -90,19 +92,20 @@ static inline struct str h1_str(struct str bytes, struct h1_span span)
 /* A chunked body being read, up to and including the line of the last chunk; the trailer section
  * behind it is read with h1_read and H1_TRAILER. */
 struct h1_chunks {
-        uint64_t left;        /* data bytes of the chunk in hand still to come */
-        uint32_t extensions;  /* bytes of chunk extensions so far, of all chunks */
+        uint64_t left;       /* data bytes of the chunk in hand still to come */
+        uint32_t extensions; /* bytes of chunk extensions so far, of all chunks */
         uint32_t extensions_max;
         uint8_t step;
         uint8_t digits;
-        bool is_first_read;   /* the first chunk line was good */
+        bool is_first_read; /* the first chunk line was good */
 };
 
 void h1_chunks_begin(struct h1_chunks *chunks, uint32_t extensions_max);
 
 /* Takes bytes off `in` up to one piece of data: *ret_used of them were consumed, *ret_data (inside
- * `in`, perhaps empty) is body. H1_MORE: call again with what is left of `in`, or with more; H1_DONE:
- * the last chunk's line was read, the trailer section follows; H1_BAD: refuse and close. */
+ * `in`, perhaps empty) is body. H1_MORE: call again with what is left of `in`, or with more;
+ * H1_DONE: the last chunk's line was read, the trailer section follows; H1_BAD: refuse and close.
+ */
 enum h1_state h1_chunks_read(struct h1_chunks *chunks, struct str in, size_t *ret_used,
                              struct str *ret_data);
 

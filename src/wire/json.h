@@ -61,6 +61,7 @@ must_use enum err json_read(struct str text, const struct json_limits *limits, s
                             const struct json **ret_root, struct json_trouble *ret_trouble);
 
 /* As json_read, for a text that is one of several: each node gets that number. */
+/* tidy: many, because two of them are outputs of one call. */
 must_use enum err json_read_source(struct str text, uint16_t source,
                                    const struct json_limits *limits, struct arena *arena,
                                    const struct json **ret_root, struct json_trouble *ret_trouble);

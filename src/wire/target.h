@@ -1,6 +1,7 @@
-/* target.h -- what a request asks for: request-target, authority, path, query. One normalised path is
- * made here, once, and is used by everything behind: routing, policies, limits, logs, forwarding.
- * Normalising twice gives the same. Rules and answers: security.md G, d.3. Pure functions. */
+/* target.h -- what a request asks for: request-target, authority, path, query. One normalised path
+ * is made here, once, and is used by everything behind: routing, policies, limits, logs,
+ * forwarding. Normalising twice gives the same. Rules and answers: security.md G, d.3. Pure
+ * functions. */
 #pragma once
 
 #include "base/arena.h"
@@ -17,20 +18,21 @@ struct target {
         struct str query;     /* raw, without '?'; NULL ptr: no '?' was there */
         struct str authority; /* of an absolute-form target; NULL ptr: origin-form */
         bool is_asterisk;
-        bool has_escapes;     /* any of % ; \ . or upper case in path: the loose reading may differ */
+        bool has_escapes; /* any of % ; \ . or upper case in path: the loose reading may differ */
 };
 
 /* Reads a request-target (origin-form, absolute-form with http or https, asterisk-form). Where the
  * path is normal already, path is a view into raw; else it lies in the arena. */
 enum target_fault target_read(struct str raw, struct arena *arena, struct target *ret_target);
 
-/* Normalises a path: dot segments resolved, `//` merged, unreserved escapes decoded, escapes in upper
- * case. TARGET_BAD: bad escapes, controls, a climb above the root, `.`/`..` hidden by `;…`. */
+/* Normalises a path: dot segments resolved, `//` merged, unreserved escapes decoded, escapes in
+ * upper case. TARGET_BAD: bad escapes, controls, a climb above the root, `.`/`..` hidden by `;…`.
+ */
 enum target_fault path_normalise(struct str raw, struct arena *arena, struct str *ret_path);
 
-/* The path as the loosest back end might read it (security.md row 145): fully decoded, `;…` cut from
- * segments, backslash = slash, cut at a decoded ? # or control byte, trailing dots and spaces of a
- * segment dropped, lower case, dots resolved again. */
+/* The path as the loosest back end might read it (security.md row 145): fully decoded, `;…` cut
+ * from segments, backslash = slash, cut at a decoded ? # or control byte, trailing dots and spaces
+ * of a segment dropped, lower case, dots resolved again. */
 struct str path_loose(struct str path, struct arena *arena);
 
 /* Canonical host: lower case, one trailing dot removed, the port removed where it is `default_port`
