@@ -81,6 +81,51 @@ static inline uint64_t rotl64(uint64_t x, unsigned n)
         return (x << n) | (x >> (64 - n));
 }
 
+/* Words of memory in machine order, from any address. */
+static inline uint64_t load_u64(const void *at)
+{
+        uint64_t word;
+        memcpy(&word, at, sizeof word);
+        return word;
+}
+
+static inline uint32_t load_u32(const void *at)
+{
+        uint32_t word;
+        memcpy(&word, at, sizeof word);
+        return word;
+}
+
+/* Zero bits below the lowest one; x is not 0. */
+static inline unsigned lowest_bit(uint64_t x)
+{
+        return (unsigned)__builtin_ctzll(x);
+}
+
+/* Sixteen bytes at once. Operators work on each byte; a comparison yields 0xff where it holds. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static inline bytes16 bytes16_load(const void *at)
+{
+        bytes16 v;
+        memcpy(&v, at, sizeof v);
+        return v;
+}
+
+/* Bit i is the upper bit of byte i. */
+static inline uint32_t bytes16_mask(bytes16 v)
+{
+#ifdef __SSE2__
+        typedef char chars16 __attribute__((vector_size(16)));
+        return (uint32_t)__builtin_ia32_pmovmskb128((chars16)v);
+#else
+        uint32_t mask = 0;
+        for (unsigned i = 0; i < 16; i++)
+                mask |= (uint32_t)(v[i] >> 7) << i;
+        return mask;
+#endif
+}
+
 /* Tells AddressSanitizer what may not be touched; nothing at all in other builds. */
 #if defined(__SANITIZE_ADDRESS__)
 #define BASE_ASAN 1

@@ -12,10 +12,11 @@ struct str {
         size_t len;
 };
 
-#define S(literal) ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_FMT    "%.*s"
-#define STR_ARG(s) (int)(s).len, (s).ptr
-#define STR_NONE   ((struct str){NULL, 0})
+#define S(literal)      ((struct str){"" literal, sizeof(literal) - 1})
+#define S_INIT(literal) {"" literal, sizeof(literal) - 1} /* the same for static data */
+#define STR_FMT         "%.*s"
+#define STR_ARG(s)      (int)(s).len, (s).ptr
+#define STR_NONE        ((struct str){NULL, 0})
 
 static inline struct str str_from(const char *ptr, size_t len)
 {

@@ -26,7 +26,25 @@ enum name_flag {
 /* The enum of a name; NAME_other when it is not well known. */
 enum name name_find(struct str text);
 struct str name_text(enum name name); /* canonical spelling, e.g. "Content-Type" */
-unsigned name_flags(enum name name);  /* of enum name_flag */
+
+extern const uint16_t name_flag_table[NAME_COUNT];
+
+/* Flags of enum name_flag; 0 for NAME_other. */
+static inline unsigned name_flags(enum name name)
+{
+        return name_flag_table[name];
+}
+
+/* As name_find, but `_` is no `-` here: what a reader of the wire calls for a name just cut. */
+enum name name_find_exact(struct str text);
+
+/* Such a field of a request is dropped (security.md d.3): some servers take it for the one with
+ * `-`. */
+bool name_has_underscore(struct str text);
+
+/* True for names with NAME_ORIGIN and for families of such names (X-Forwarded-*, X-SSL-*,
+ * SSL_CLIENT_*, ...), whatever the case and whether parted by '-', '_' or '.'. */
+bool name_is_origin(struct str text);
 
 /* Equal but for case and `_` against `-`. */
 bool name_eq(struct str a, struct str b);
@@ -36,6 +54,10 @@ bool name_is_token(struct str text);
 
 /* True when text may stand as a field value: no CR, LF, NUL or other control but HTAB. */
 bool value_is_safe(struct str text);
+
+/* How many characters at the start of text may stand in a token, resp. in a field value. */
+size_t name_run(struct str text);
+size_t value_run(struct str text);
 
 struct field {
         struct str name, value;
@@ -78,6 +100,8 @@ unsigned fields_remove_known(struct fields *fields, enum name id);
 
 /* Walks the comma-separated members of all lines of a list-valued field, in order, without empty
  * members: struct fields_walk walk = {…id}; while (fields_member(&walk, &member)) … */
+struct str list_cut(struct str *rest); /* the same for one line: its first member, perhaps empty */
+
 struct fields_walk {
         const struct fields *fields;
         enum name id;

@@ -25,12 +25,12 @@ enum h1_fault {
 
 enum h1_kind { H1_REQUEST, H1_RESPONSE, H1_TRAILER };
 
-/* How long the body is (RFC 9112 6.3). */
+/* How long the body is (RFC 9112 6.3). A length of 0 is H1_BODY_NONE too; has_length tells. */
 enum h1_body { H1_BODY_NONE, H1_BODY_LENGTH, H1_BODY_CHUNKED, H1_BODY_CLOSE };
 
 struct h1_limits {
         uint32_t target; /* bytes of the request target */
-        uint32_t field;  /* bytes of one field line */
+        uint32_t field;  /* bytes of one field line, at most 65,535 */
         uint32_t header; /* bytes of all field lines */
         uint16_t fields; /* number of field lines */
 };
@@ -55,6 +55,7 @@ struct h1_head {
         uint32_t scanned;        /* offset up to which that line was looked at */
         uint32_t header;         /* bytes of field lines so far */
         uint16_t count;          /* fields found */
+        uint16_t lines;          /* field lines read: those found, and those dropped */
         uint8_t kind;            /* enum h1_kind */
         uint8_t step;            /* of the reader */
         uint8_t fault;           /* enum h1_fault, after H1_BAD */
@@ -76,12 +77,15 @@ void h1_begin(struct h1_head *head, enum h1_kind kind, const struct h1_limits *l
  * length of the head with its empty line; H1_MORE: nothing of bytes may be dropped; H1_BAD:
  * head->fault. For requests everything of security.md A and B that can be told from the head is
  * decided here: framing, duplicate singletons, Connection naming framing or credentials, Expect,
- * Host present exactly once in HTTP/1.1. One empty line before a request line is skipped. */
+ * Host present exactly once in HTTP/1.1. One empty line before a request line is skipped. Fields of
+ * requests and trailers with an underscore in their name are dropped, those of responses where they
+ * would be taken for a framing or hop-by-hop field. The first fault from the left decides, whatever
+ * the cuts; faults between fields are found with the last line. */
 enum h1_state h1_read(struct h1_head *head, struct str bytes, size_t *ret_used);
 
 /* How long the body of this response is, given the method it answers (RFC 9112 6.3). A transfer
- * coding whose last is not chunked means until close. With TE and CL, TE wins and *ret_reusable is
- * false. */
+ * coding whose last is not chunked means until close. With TE and CL, TE wins. *ret_reusable: the
+ * connection may carry another request after this response, as far as its head can tell. */
 enum h1_body h1_response_body(const struct h1_head *head, bool answers_head, bool *ret_reusable);
 
 static inline struct str h1_str(struct str bytes, struct h1_span span)
@@ -89,8 +93,9 @@ static inline struct str h1_str(struct str bytes, struct h1_span span)
         return (struct str){bytes.ptr + span.at, span.len};
 }
 
-/* A chunked body being read, up to and including the line of the last chunk; the trailer section
- * behind it is read with h1_read and H1_TRAILER. */
+/* A chunked body being read: strictly, with extensions and without blanks around them, up to and
+ * including the line of the last chunk; the trailer section behind it is read with h1_read and
+ * H1_TRAILER. */
 struct h1_chunks {
         uint64_t left;       /* data bytes of the chunk in hand still to come */
         uint32_t extensions; /* bytes of chunk extensions so far, of all chunks */
