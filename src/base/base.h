@@ -76,6 +76,25 @@ static inline uint64_t mul_high(uint64_t a, uint64_t b)
         return (uint64_t)(((wide)a * b) >> 64);
 }
 
+/* Two words that change together or not at all, also between processes that share the memory. */
+struct duo {
+        uint64_t lo, hi;
+} aligned(16);
+
+/* When *at holds *expected it becomes `desired` in one step; else *expected becomes what it holds.
+ * A full barrier. The halves may be read by plain atomic loads: a torn duo fails the next swap. */
+static inline bool duo_swap(struct duo *at, struct duo *expected, struct duo desired)
+{
+        __extension__ typedef unsigned __int128 wide __attribute__((may_alias));
+        wide want = ((wide)expected->hi << 64) | expected->lo;
+        wide put = ((wide)desired.hi << 64) | desired.lo;
+        wide had = __sync_val_compare_and_swap((volatile wide *)(void *)at, want, put);
+        if (likely(had == want))
+                return true;
+        *expected = (struct duo){(uint64_t)had, (uint64_t)(had >> 64)};
+        return false;
+}
+
 static inline uint64_t rotl64(uint64_t x, unsigned n)
 {
         return (x << n) | (x >> (64 - n));
