@@ -33,6 +33,9 @@ FUNCTION_LINES, FILE_LINES, MEMBERS, PARAMETERS, COLUMNS, NESTING = 70, 800, 24,
 MALLOC_FILES = {
     "src/base/arena.c": "chunks of arenas",
     "src/base/page.c": "batches of pages",
+    "src/gate/index.c": "shards of an index, which grow one by one",
+    "src/gate/pin.c": "the board, and one piece for each generation",
+    "src/gate/roster.c": "entries, in chunks",
     "src/io/loop.c": "the loop itself, once a thread",
     "src/io/poll_epoll.c": "the driver itself, once a loop",
 }

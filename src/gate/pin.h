@@ -24,7 +24,7 @@ struct pin {
         bool is_left;
         struct pin_worker *worker;
         struct pin_generation *generation;
-};
+} aligned(CACHE_LINE);
 
 /* One worker's side of the board. Only its own thread touches `now`. */
 struct pin_worker {
