@@ -181,7 +181,7 @@ static bool text_room(struct text *text, size_t need)
                        size > text->limit;
         if (text->is_cut)
                 return false;
-        size = size_min(size_max(size, size_max(text->max * 2, 256)), text->limit);
+        size = size_min(size_max(size, size_max(text->max * 2, 64)), text->limit);
         char *bigger = arena_alloc(text->arena, size);
         if (text->len > 0)
                 memcpy(bigger, text->at, text->len);
@@ -233,8 +233,9 @@ void text_vformat(struct text *text, const char *format, va_list args)
 {
         va_list again;
         va_copy(again, args);
+        char none[1];
         size_t room = text->max - text->len;
-        int n = vsnprintf(room == 0 ? NULL : text->at + text->len, room, format, args);
+        int n = vsnprintf(room == 0 ? none : text->at + text->len, room, format, args);
         if (n < 0) {
                 text->is_cut = true;
         } else if ((size_t)n < room && !text->is_cut) {
