@@ -1,0 +1,32 @@
+"""The scenario rig: a real gateway between a raw client and a recording upstream.
+
+Fixtures (rig/fixtures.py):
+
+    server(...)   starts a recording upstream        → Server   (rig/server.py)
+    gate(...)     starts the real binary             → Gate     (rig/gate.py)
+    raw(port)     a socket that sends exact bytes    → Raw      (rig/client.py)
+
+A scenario reads like its promise:
+
+    def test_a_get_goes_through(gate, server):
+        s = server(b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nhi")
+        g = gate(upstream=s)
+        r = g.get("/x")
+        assert (r.status, r.body) == (200, b"hi")
+        assert s.request.target == "/x"
+        assert g.record(r).reason == "done"
+
+At the end of each scenario the rig checks by itself that the gate stopped with exit status 0, that
+its stderr shows no sanitizer report and no failed check, that every upstream saw only strict
+HTTP/1.1, that a server(never=True) saw no byte, and that each request seen upstream has its record
+in the access log.
+"""
+from . import http1
+from .client import Raw, Response
+from .faults import SmallDisk, Syscalls
+from .gate import Gate
+from .http1 import Head, ProtocolFault, request
+from .server import Server, close, half_close, hold, reset, wait
+
+__all__ = ["Gate", "Head", "ProtocolFault", "Raw", "Response", "Server", "SmallDisk", "Syscalls",
+           "close", "half_close", "hold", "http1", "request", "reset", "wait"]
