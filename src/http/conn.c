@@ -1,0 +1,238 @@
+/* conn.c -- birth, accepting, draining and death of connections. */
+#include "http/conn.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "http/exchange.h"
+#include "http/partial.h"
+
+static struct conn *of(struct link *link)
+{
+        return container_of(link, struct conn, tcp.link);
+}
+
+static void on_up(struct link *link)
+{
+        struct conn *conn = of(link);
+        conn->codec->room(conn);
+}
+
+static size_t on_data(struct link *link, struct slice bytes)
+{
+        struct conn *conn = of(link);
+        if (conn->phase == CONN_DEAD)
+                return bytes.len;
+        if (conn->phase != CONN_LINGER)
+                return conn->codec->data(conn, bytes);
+        conn->lingered += (uint32_t)bytes.len;
+        if (conn->lingered > LINGER_BYTES)
+                conn_close(conn, true);
+        return bytes.len;
+}
+
+static void on_room(struct link *link)
+{
+        struct conn *conn = of(link);
+        if (conn->phase != CONN_DEAD && conn->phase != CONN_LINGER)
+                conn->codec->room(conn);
+}
+
+static void on_end(struct link *link)
+{
+        struct conn *conn = of(link);
+        conn->has_ended = true;
+        if (conn->phase == CONN_LINGER)
+                conn_close(conn, false);
+        else if (conn->phase != CONN_DEAD)
+                conn->codec->over(conn);
+}
+
+static void on_down(struct link *link, enum err err)
+{
+        struct conn *conn = of(link);
+        if (conn->phase == CONN_LINGER)
+                conn_close(conn, true);
+        else if (conn->phase != CONN_DEAD)
+                conn->codec->down(conn, err);
+}
+
+static const struct link_up above = {
+        .up = on_up,
+        .data = on_data,
+        .room = on_room,
+        .end = on_end,
+        .down = on_down,
+};
+
+bool conn_moves(struct conn *conn)
+{
+        uint32_t queued = (uint32_t)link_queued(conn_link(conn));
+        bool moves = queued == 0 || queued < conn->queued;
+        conn->queued = queued;
+        return moves;
+}
+
+/* What is left of an answer may take its time, as long as the peer takes something of it. */
+static void lingered(struct conn *conn)
+{
+        const struct entrance *entrance = conn->owner;
+        if (link_queued(conn_link(conn)) > 0 && conn_moves(conn))
+                conn_deadline(conn, entrance->limits.stall_ns);
+        else
+                conn_close(conn, false);
+}
+
+static void on_timer(struct timer *timer)
+{
+        struct conn *conn = container_of(timer, struct conn, timer);
+        if (conn->phase == CONN_LINGER)
+                lingered(conn);
+        else if (conn->phase != CONN_DEAD)
+                conn->codec->timeout(conn);
+}
+
+static void bury(struct task *task)
+{
+        struct conn *conn = container_of(task, struct conn, task);
+        slab_give(&conn->http->conns, conn);
+}
+
+static struct conn *conn_make(struct http *http, bool is_front)
+{
+        struct conn *conn = slab_take(&http->conns);
+        if (conn == NULL)
+                return NULL;
+        conn->http = http;
+        conn->is_front = is_front;
+        conn->since = loop_now(http->loop);
+        task_init(&conn->task, bury);
+        timer_init(&conn->timer, on_timer);
+        list_push(is_front ? &http->fronts : &http->backs, &conn->task.node);
+        *(is_front ? &http->front_count : &http->back_count) += 1;
+        return conn;
+}
+
+static void forget(struct conn *conn)
+{
+        struct http *http = conn->http;
+        CHECK(conn->exchange == NULL);
+        *(conn->is_front ? &http->front_count : &http->back_count) -= 1;
+        conn->phase = CONN_DEAD;
+        timer_stop(&conn->timer);
+        if (conn->partial != NULL)
+                partial_free(TAKE(conn->partial));
+        while (conn->held != NULL) {
+                struct page *page = conn->held;
+                conn->held = page->next;
+                page_give(http->loop->pages, page);
+        }
+        loop_bury(http->loop, &conn->task);
+}
+
+void conn_close(struct conn *conn, bool is_abrupt)
+{
+        if (conn->phase == CONN_DEAD)
+                return;
+        link_close(conn_link(conn), is_abrupt);
+        forget(conn);
+}
+
+void conn_linger(struct conn *conn)
+{
+        struct entrance *entrance = conn->owner;
+        if (conn->phase == CONN_DEAD || conn->phase == CONN_LINGER)
+                return;
+        CHECK(conn->is_front && conn->exchange == NULL);
+        if (conn->has_ended && link_queued(conn_link(conn)) == 0) {
+                conn_close(conn, false);
+                return;
+        }
+        conn->phase = CONN_LINGER;
+        conn->queued = UINT32_MAX;
+        link_shut(conn_link(conn));
+        link_pause(conn_link(conn), false);
+        conn_deadline(conn, entrance->limits.linger_ns);
+}
+
+static void accepted(struct listener *listener, int fd, const struct addr *peer)
+{
+        struct entrance *entrance = container_of(listener, struct entrance, listener);
+        struct http *http = entrance->http;
+        struct conn *conn = NULL;
+        if (http->front_count < entrance->limits.connections)
+                conn = conn_make(http, true);
+        if (conn == NULL) {
+                http->counts.refused++;
+                http->loop->driver->close(http->loop->world, fd, true);
+                return;
+        }
+        http->counts.accepted++;
+        conn->owner = entrance;
+        conn->codec = &h1_front;
+        conn->peer = *peer;
+        if (link_tcp_open(&conn->tcp, http->loop, fd, &above) != ERR_ok) {
+                forget(conn);
+                return;
+        }
+        conn_deadline(conn, entrance->limits.header_ns);
+}
+
+struct conn *conn_dial(struct http *http, const struct addr *to, void *owner, enum err *ret_err)
+{
+        struct conn *conn = conn_make(http, false);
+        if (conn == NULL) {
+                *ret_err = ERR_memory;
+                return NULL;
+        }
+        conn->owner = owner;
+        conn->codec = &h1_back;
+        conn->peer = *to;
+        conn->phase = CONN_CONNECT;
+        enum err err = link_tcp_dial(&conn->tcp, http->loop, to, &above);
+        if (err != ERR_ok) {
+                forget(conn);
+                *ret_err = err;
+                return NULL;
+        }
+        return conn;
+}
+
+void http_init(struct http *http, struct loop *loop)
+{
+        *http = (struct http){.loop = loop};
+        slab_init(&http->conns, loop->pages, sizeof(struct conn));
+        list_init(&http->fronts);
+        list_init(&http->backs);
+        http->fields = malloc(FIELDS_MOST * sizeof *http->fields);
+        http->scratch = malloc(HTTP_SCRATCH);
+        CHECK(http->fields != NULL && http->scratch != NULL);
+}
+
+void http_fini(struct http *http)
+{
+        CHECK(http->front_count == 0 && http->back_count == 0);
+        slab_fini(&http->conns);
+        free(http->fields);
+        free(http->scratch);
+}
+
+enum err entrance_open(struct entrance *entrance, struct http *http, int fd)
+{
+        entrance->http = http;
+        return listener_open(&entrance->listener, http->loop, fd, accepted);
+}
+
+void entrance_shut(struct entrance *entrance)
+{
+        listener_shut(&entrance->listener);
+}
+
+void http_drain(struct http *http)
+{
+        http->is_draining = true;
+        list_each_safe (node, &http->fronts) {
+                struct conn *conn = list_entry(node, struct conn, task.node);
+                conn->codec->retire(conn);
+        }
+}

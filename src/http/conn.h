@@ -1,0 +1,130 @@
+/* conn.h -- one connection: a link and the codec that speaks on it. Idle, it is one small cell and
+ * owns no page. Fronts (from callers) hang on their http; backs (to targets) on a pool. */
+#pragma once
+
+#include "base/slab.h"
+#include "http/codec.h"
+#include "io/loop.h"
+#include "net/link_tcp.h"
+#include "net/listen.h"
+#include "wire/h1.h"
+
+struct exchange;
+struct site;
+
+/* Limits of one listener, or of all backs. Times in ns. */
+struct http_limits {
+        struct h1_limits h1;
+        uint64_t header_ns; /* from the first byte of a head to its last */
+        uint64_t idle_ns;   /* a front without an exchange */
+        uint64_t linger_ns; /* reading on after our end, so that the peer gets the answer */
+        uint64_t stall_ns;  /* a caller that takes no bytes of its answer */
+        uint32_t body_rate; /* bytes per second, least, after the first idle_ns of a body */
+        uint32_t chunk_extensions;
+        uint32_t connections; /* of this worker */
+};
+
+enum { LINGER_BYTES = 64 * 1024 };
+
+/* What callers' conns of one listener share, on one worker. It lives as long as the worker. */
+struct entrance {
+        struct listener listener;
+        struct http *http;
+        const struct site *site;
+        struct http_limits limits;
+        struct str name;
+        struct addr address;
+        uint32_t id;
+        bool is_secure;
+        void *owner; /* the site's */
+};
+
+struct http_counts {
+        uint64_t accepted, refused; /* conns; refused: over the limit */
+        uint64_t heads_refused;
+};
+
+/* HTTP on one loop. */
+struct http {
+        struct loop *loop;
+        struct slab conns;
+        struct list fronts, backs; /* of conn.task.node */
+        uint32_t front_count, back_count, exchange_count;
+        struct h1_field *fields; /* for heads that arrive whole; of FIELDS_MOST entries */
+        char *scratch;           /* heads are written here, HTTP_SCRATCH bytes */
+        bool is_draining;
+        struct http_limits back_limits;
+        struct http_counts counts;
+};
+
+enum { FIELDS_MOST = 1024, HTTP_SCRATCH = 128 * 1024 };
+
+enum conn_phase {
+        CONN_IDLE,    /* between exchanges */
+        CONN_CONNECT, /* a back being dialled */
+        CONN_HEAD,    /* a head has begun to arrive */
+        CONN_BUSY,    /* an exchange is on it */
+        CONN_LINGER,  /* our end is sent; what still comes is thrown away */
+        CONN_DEAD,    /* closed, to be buried */
+};
+
+struct partial;
+
+struct conn {
+        struct task task; /* its place among the conns of http, later its grave */
+        struct timer timer;
+        struct http *http;
+        const struct codec *codec;
+        struct exchange *exchange;
+        struct partial *partial; /* a head that did not arrive whole */
+        struct page *held;       /* bytes of the next requests */
+        void *owner;             /* front: struct entrance; back: struct pool */
+        uint64_t since;          /* ns: when it was made */
+        uint8_t phase;
+        bool is_front : 1;
+        bool is_retiring : 1; /* no exchange after this one */
+        bool is_reused : 1;   /* a back that has served before */
+        bool has_ended : 1;   /* the peer sent its end */
+        bool is_feeding : 1;  /* held bytes are being read */
+        uint16_t heads;       /* informational heads since the request */
+        uint32_t lingered;    /* bytes thrown away */
+        uint32_t queued;      /* what had not left at the last look of the timer */
+        struct addr peer;
+        struct link_tcp tcp;
+};
+
+static_assert(sizeof(struct conn) <= 384, "an idle connection is small");
+
+void http_init(struct http *http, struct loop *loop);
+void http_fini(struct http *http); /* every conn must be gone */
+
+/* Starts to accept on fd for a site. `entrance` has name, address, site and limits set. */
+must_use enum err entrance_open(struct entrance *entrance, struct http *http, int fd);
+void entrance_shut(struct entrance *entrance);
+
+/* No new requests on any front: idle ones close now, busy ones after their answer. */
+void http_drain(struct http *http);
+
+/* A back being dialled; the codec hears of it by room (connected) or down. NULL: *ret_err says why.
+ */
+struct conn *conn_dial(struct http *http, const struct addr *to, void *owner, enum err *ret_err);
+
+static inline struct link *conn_link(struct conn *conn)
+{
+        return &conn->tcp.link;
+}
+
+/* Closes at once and buries. May be called twice. Its exchange must have been let go before. */
+void conn_close(struct conn *conn, bool is_abrupt);
+
+/* True when the peer took something of what we sent since the last call, or nothing waits: for
+ * timers that end stalled conns. */
+bool conn_moves(struct conn *conn);
+
+/* Sends our end and throws away what still comes, for a bounded time and number of bytes. */
+void conn_linger(struct conn *conn);
+
+static inline void conn_deadline(struct conn *conn, uint64_t after_ns)
+{
+        timer_set(conn->http->loop, &conn->timer, loop_now(conn->http->loop) + after_ns);
+}

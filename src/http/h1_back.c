@@ -1,0 +1,331 @@
+/* h1_back.c -- HTTP/1 towards targets: writes requests, reads their responses, strictly. A conn
+ * goes back to its pool only if both messages ended exactly where they said and nothing is left
+ * over. */
+#include "base/check.h"
+#include "http/h1_flow.h"
+#include "http/pool.h"
+
+enum { INTERIM_MOST = 10 };
+
+static void let_go(struct conn *conn)
+{
+        struct exchange *ex = conn->exchange;
+        if (conn->partial != NULL)
+                partial_free(TAKE(conn->partial));
+        ex->back.is_head_ready = false;
+        ex->back.is_ready = false;
+        ex->back.conn = NULL;
+        conn->exchange = NULL;
+        exchange_resume(ex);
+}
+
+static void close_now(struct conn *conn, bool is_abrupt)
+{
+        pool_lost(conn);
+        conn_close(conn, is_abrupt);
+}
+
+/* The back cannot go on; what follows (another try, an error, a cut) is for the site to decide. */
+static void fail(struct conn *conn, enum reason reason)
+{
+        struct exchange *ex = conn->exchange;
+        ex->back.failure = reason;
+        ex->back.is_stale = conn->is_reused && ex->res.head.status == 0 && conn->heads == 0 &&
+                            conn->partial == NULL && reason == REASON_upstream_cut;
+        ex->back.is_begun = conn->phase != CONN_CONNECT && ex->back.is_head_ready;
+        let_go(conn);
+        close_now(conn, true);
+}
+
+/* The response is complete. */
+static void done(struct conn *conn, bool has_rest)
+{
+        struct exchange *ex = conn->exchange;
+        struct h1_flow *flow = flow_of(&ex->back);
+        struct pool *pool = conn->owner;
+        bool keeps = flow->is_out_over && !flow->closes && !has_rest && !conn->has_ended &&
+                     pool->idle_ns > 0;
+        if (!flow->is_out_over)
+                ex->req.body.is_discarded = true; /* it answered without waiting for the rest */
+        exchange_push_end(ex, &ex->res.body);
+        let_go(conn);
+        if (keeps)
+                pool_give(conn);
+        else
+                close_now(conn, !flow->is_out_over);
+}
+
+static void take_interim(struct conn *conn, const struct h1_head *read, struct str bytes)
+{
+        struct exchange *ex = conn->exchange;
+        if (read->status == 101 || ++conn->heads > INTERIM_MOST) {
+                fail(conn, REASON_upstream_invalid);
+                return;
+        }
+        if (read->status == 100 && !ex->req.head.expects_continue)
+                return;
+        h1_head_take(ex, &ex->res.head, read, bytes);
+        if (ex->front.codec != NULL && ex->front.codec->interim != NULL)
+                ex->front.codec->interim(ex, &ex->front);
+        ex->res.head = (struct head){0};
+}
+
+static void take_head(struct conn *conn, const struct h1_head *read, struct str bytes)
+{
+        struct exchange *ex = conn->exchange;
+        struct h1_flow *flow = flow_of(&ex->back);
+        bool is_reusable = true;
+        bool answers_head = ex->req.head.method == METHOD_HEAD;
+        enum h1_body kind = h1_response_body(read, answers_head, &is_reusable);
+        h1_head_take(ex, &ex->res.head, read, bytes);
+        h1_in_begin(flow, kind, read->length, conn->http->back_limits.chunk_extensions);
+        if (!is_reusable || !read->keeps_alive || kind == H1_BODY_CLOSE)
+                flow->closes = true;
+        if (kind == H1_BODY_LENGTH || (kind == H1_BODY_NONE && read->has_length))
+                ex->res.body.length = read->length;
+        if (flow->is_in_over && kind != H1_BODY_NONE)
+                ex->res.body.length = 0;
+        ex->times.response = loop_now(conn->http->loop);
+        body_forget(&ex->req.body);
+        conn_deadline(conn, ex->timeouts->idle);
+        exchange_resume(ex);
+}
+
+/* One head out of bytes; false when none is complete yet, or the conn failed. */
+static bool read_head(struct conn *conn, struct str in, size_t *ret_used)
+{
+        struct http *http = conn->http;
+        struct h1_head direct;
+        struct partial *partial = TAKE(conn->partial);
+        struct h1_head *head = partial != NULL ? &partial->head : &direct;
+        enum h1_state state;
+        bool is_final;
+        if (partial != NULL) {
+                state = partial_read(partial, in, ret_used);
+        } else {
+                h1_begin(&direct, H1_RESPONSE, &http->back_limits.h1, http->fields);
+                state = h1_read(&direct, in, ret_used);
+        }
+        if (state == H1_MORE) {
+                conn->partial = partial;
+                if (partial == NULL)
+                        conn->partial = partial_make(http->loop->pages, &direct, in);
+                *ret_used = in.len;
+                if (conn->partial == NULL)
+                        fail(conn, REASON_overloaded);
+                return false;
+        }
+        if (state == H1_BAD) {
+                *ret_used = in.len;
+                fail(conn, REASON_upstream_invalid);
+        } else {
+                struct str bytes = partial != NULL ? partial_bytes(partial)
+                                                   : str_first(in, *ret_used);
+                is_final = head->status >= 200;
+                if (is_final)
+                        take_head(conn, head, bytes);
+                else
+                        take_interim(conn, head, bytes);
+        }
+        if (partial != NULL)
+                partial_free(partial);
+        return conn->exchange != NULL;
+}
+
+static size_t back_data(struct conn *conn, struct slice bytes)
+{
+        struct exchange *ex = conn->exchange;
+        if (ex == NULL || !ex->back.is_head_ready) {
+                /* Nobody asked for this: no later request may take it for its answer. */
+                if (ex != NULL) {
+                        conn->is_reused = true;
+                        fail(conn, REASON_upstream_cut);
+                } else {
+                        close_now(conn, true);
+                }
+                return bytes.len;
+        }
+        struct h1_flow *flow = flow_of(&ex->back);
+        size_t used = 0;
+        if (ex->res.head.status == 0) {
+                if (!read_head(conn, str_from((const char *)bytes.ptr, bytes.len), &used))
+                        return bytes.len;
+                if (ex->res.head.status == 0 || !flow->is_in_over)
+                        return used;
+                done(conn, used < bytes.len);
+                return bytes.len;
+        }
+        used = h1_in_read(conn, flow, &ex->res.body, bytes);
+        if (flow->is_in_broken) {
+                fail(conn, REASON_upstream_invalid);
+                return bytes.len;
+        }
+        if (flow->is_in_over) {
+                done(conn, used < bytes.len);
+                return bytes.len;
+        }
+        conn_deadline(conn, ex->timeouts->idle);
+        return used;
+}
+
+static bool has_body(const struct exchange *ex)
+{
+        return ex->req.body.length != 0;
+}
+
+static void put_framing(struct text *text, const struct exchange *ex, struct h1_flow *flow)
+{
+        uint64_t length = ex->req.body.length;
+        char digits[24];
+        struct text number = text_over(digits, sizeof digits);
+        bool wants_length = has_body(ex) || ex->req.head.method == METHOD_POST ||
+                            ex->req.head.method == METHOD_PUT ||
+                            ex->req.head.method == METHOD_PATCH;
+        flow->out = H1_BODY_NONE;
+        if (length == BODY_LENGTH_UNKNOWN) {
+                flow->out = H1_BODY_CHUNKED;
+                h1_put_field(text, S("Transfer-Encoding"), S("chunked"));
+        } else if (wants_length) {
+                flow->out = length > 0 ? H1_BODY_LENGTH : H1_BODY_NONE;
+                flow->out_left = length;
+                text_u64(&number, length);
+                h1_put_field(text, S("Content-Length"), text_str(&number));
+        }
+        if (ex->req.head.expects_continue && has_body(ex))
+                h1_put_field(text, S("Expect"), S("100-continue"));
+        if (ex->req.head.takes_trailers) {
+                h1_put_field(text, S("TE"), S("trailers"));
+                h1_put_field(text, S("Connection"), S("TE"));
+        }
+}
+
+static bool send_head(struct exchange *ex, struct conn *conn, struct h1_flow *flow)
+{
+        const struct head *head = &ex->req.head;
+        struct text text = text_over(conn->http->scratch, HTTP_SCRATCH);
+        h1_put_request_line(&text, head->method_text, head->raw_target);
+        fields_each (field, &head->fields) {
+                h1_put_field(&text, field->name, field->value);
+        }
+        put_framing(&text, ex, flow);
+        text_put(&text, S("\r\n"));
+        if (text.is_cut) {
+                fail(conn, REASON_fault);
+                return false;
+        }
+        flow->is_head_out = h1_out_text(conn, &text);
+        return flow->is_head_out;
+}
+
+static void pump(struct exchange *ex)
+{
+        struct conn *conn = ex->back.conn;
+        struct h1_flow *flow = flow_of(&ex->back);
+        const struct fields *trailers = ex->req.trailers.count > 0 ? &ex->req.trailers : NULL;
+        if (flow->is_out_over)
+                return;
+        if (!flow->is_head_out && !send_head(ex, conn, flow))
+                return;
+        if (h1_out_pump(conn, flow, &ex->req.body, trailers))
+                ex->back.is_sent = true;
+}
+
+static void back_head(struct exchange *ex, struct end *end)
+{
+        struct conn *conn = end->conn;
+        struct h1_flow *flow = arena_new(&ex->arena, struct h1_flow);
+        uint64_t now = loop_now(conn->http->loop);
+        end->stream = flow;
+        timer_set(conn->http->loop, &conn->timer,
+                  u64_min(ex->times.deadline, now + ex->timeouts->response));
+        pump(ex);
+}
+
+static void back_body(struct exchange *ex, struct end *end)
+{
+        if (end->conn != NULL && end->stream != NULL)
+                pump(ex);
+}
+
+static void back_room(struct conn *conn)
+{
+        struct exchange *ex = conn->exchange;
+        if (conn->phase == CONN_CONNECT) {
+                conn->phase = CONN_BUSY;
+                ex->back.is_ready = true;
+                exchange_resume(ex);
+                return;
+        }
+        if (ex != NULL && ex->back.is_head_ready)
+                pump(ex);
+}
+
+static void back_over(struct conn *conn)
+{
+        struct exchange *ex = conn->exchange;
+        if (ex == NULL) {
+                close_now(conn, false);
+                return;
+        }
+        struct h1_flow *flow = flow_of(&ex->back);
+        if (ex->res.head.status != 0 && flow->in == H1_BODY_CLOSE) {
+                flow->is_in_over = true;
+                done(conn, false);
+        } else {
+                fail(conn, REASON_upstream_cut);
+        }
+}
+
+static void back_down(struct conn *conn, enum err err)
+{
+        (void)err;
+        if (conn->exchange == NULL)
+                close_now(conn, true);
+        else
+                fail(conn,
+                     conn->phase == CONN_CONNECT ? REASON_upstream_refused : REASON_upstream_cut);
+}
+
+static void back_timeout(struct conn *conn)
+{
+        struct exchange *ex = conn->exchange;
+        if (ex == NULL) {
+                close_now(conn, false);
+                return;
+        }
+        bool waits_for_us = conn->phase != CONN_CONNECT && ex->res.head.status != 0 &&
+                            ex->res.body.is_paused;
+        if (waits_for_us)
+                conn_deadline(conn, ex->timeouts->idle);
+        else
+                fail(conn, REASON_upstream_timeout);
+}
+
+static void back_reset(struct exchange *ex, struct end *end, enum reason reason)
+{
+        struct conn *conn = end->conn;
+        (void)ex;
+        (void)reason;
+        let_go(conn);
+        close_now(conn, true);
+}
+
+static void back_retire(struct conn *conn)
+{
+        conn->is_retiring = true;
+        if (conn->exchange == NULL)
+                close_now(conn, false);
+}
+
+const struct codec h1_back = {
+        .name = "http/1.1",
+        .data = back_data,
+        .room = back_room,
+        .over = back_over,
+        .down = back_down,
+        .timeout = back_timeout,
+        .head = back_head,
+        .body = back_body,
+        .reset = back_reset,
+        .retire = back_retire,
+};

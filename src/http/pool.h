@@ -1,0 +1,33 @@
+/* pool.h -- gives the back end of an exchange: an idle connection to that address, or a new one.
+ * One pool for each address, worker and set of security inputs (TLS name, verify mode, client
+ * certificate: later); so a connection never serves what it was not made for. Which address is not
+ * decided here. */
+#pragma once
+
+#include "http/exchange.h"
+
+struct pool {
+        struct http *http;
+        struct list idle; /* of conn.task.node, the one used last first */
+        struct addr addr;
+        uint32_t idle_count, open_count, max;
+        uint64_t idle_ns; /* how long one may lie idle */
+        uint64_t age_ns;  /* how old one may become */
+        uint64_t opened, reused, failed;
+};
+
+void pool_init(struct pool *pool, struct http *http, const struct addr *addr);
+
+/* Gives ex->back a conn. ERR_ok: it is ready; ERR_again: it is being made, the exchange is resumed
+ * when back.is_ready or back.failure is set; else it cannot be had. `is_fresh`: not one that was
+ * idle. */
+must_use enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh);
+
+/* Closes what is idle; busy ones are not kept afterwards. */
+void pool_drain(struct pool *pool);
+
+/* For the codec: the conn is free again. */
+void pool_give(struct conn *conn);
+
+/* For the codec: it was closed, or is not to be used again. */
+void pool_lost(struct conn *conn);
