@@ -1,8 +1,6 @@
 /* conn.c -- birth, accepting, draining and death of connections. */
 #include "http/conn.h"
 
-#include <stdlib.h>
-
 #include "base/check.h"
 #include "http/exchange.h"
 #include "http/partial.h"
@@ -201,20 +199,19 @@ struct conn *conn_dial(struct http *http, const struct addr *to, void *owner, en
 void http_init(struct http *http, struct loop *loop)
 {
         *http = (struct http){.loop = loop};
+        arena_init(&http->arena, NULL, SIZE_MAX / 2);
         slab_init(&http->conns, loop->pages, sizeof(struct conn));
         list_init(&http->fronts);
         list_init(&http->backs);
-        http->fields = malloc(FIELDS_MOST * sizeof *http->fields);
-        http->scratch = malloc(HTTP_SCRATCH);
-        CHECK(http->fields != NULL && http->scratch != NULL);
+        http->fields = arena_array(&http->arena, struct h1_field, FIELDS_MOST);
+        http->scratch = arena_alloc(&http->arena, HTTP_SCRATCH);
 }
 
 void http_fini(struct http *http)
 {
         CHECK(http->front_count == 0 && http->back_count == 0);
         slab_fini(&http->conns);
-        free(http->fields);
-        free(http->scratch);
+        arena_fini(&http->arena);
 }
 
 enum err entrance_open(struct entrance *entrance, struct http *http, int fd)

@@ -2,6 +2,7 @@
  * owns no page. Fronts (from callers) hang on their http; backs (to targets) on a pool. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/slab.h"
 #include "http/codec.h"
 #include "io/loop.h"
@@ -47,6 +48,7 @@ struct http_counts {
 /* HTTP on one loop. */
 struct http {
         struct loop *loop;
+        struct arena arena; /* of fields and scratch */
         struct slab conns;
         struct list fronts, backs; /* of conn.task.node */
         uint32_t front_count, back_count, exchange_count;
