@@ -145,16 +145,13 @@ char *arena_cstr(struct arena *arena, struct str s)
 
 struct str arena_format(struct arena *arena, const char *format, ...)
 {
-        va_list args, again;
+        va_list args;
+        struct text text = text_grow(arena, SIZE_MAX);
         va_start(args, format);
-        va_copy(again, args);
-        int n = vsnprintf(NULL, 0, format, args);
+        text_vformat(&text, format, args);
         va_end(args);
-        CHECK(n >= 0);
-        char *text = arena_alloc(arena, (size_t)n + 1);
-        vsnprintf(text, (size_t)n + 1, format, again);
-        va_end(again);
-        return (struct str){text, (size_t)n};
+        CHECK(!text.is_cut);
+        return text_str(&text);
 }
 
 void arena_defer(struct arena *arena, void (*fn)(void *arg), void *arg)

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/arena.h"
+
 int char_hex(char c)
 {
         if (c >= '0' && c <= '9')
@@ -144,12 +146,54 @@ bool str_eq_secret(struct str a, struct str b)
         return differs == 0;
 }
 
+size_t str_utf8(struct str s, size_t at)
+{
+        const unsigned char *p = (const unsigned char *)s.ptr + at;
+        size_t left = s.len - at;
+        if (left == 0)
+                return 0;
+        if (p[0] < 0x80)
+                return 1;
+        if (p[0] >= 0xc2 && p[0] <= 0xdf && left >= 2 && (p[1] & 0xc0) == 0x80)
+                return 2;
+        if ((p[0] & 0xf0) == 0xe0 && left >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
+                bool is_overlong = p[0] == 0xe0 && p[1] < 0xa0;
+                bool is_surrogate = p[0] == 0xed && p[1] >= 0xa0;
+                return is_overlong || is_surrogate ? 0 : 3;
+        }
+        if (p[0] >= 0xf0 && p[0] <= 0xf4 && left >= 4 && (p[1] & 0xc0) == 0x80 &&
+            (p[2] & 0xc0) == 0x80 && (p[3] & 0xc0) == 0x80) {
+                bool is_out = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+                return is_out ? 0 : 4;
+        }
+        return 0;
+}
+
+/* True when there is room for `need` more bytes. */
+static bool text_room(struct text *text, size_t need)
+{
+        size_t size;
+        if (text->is_cut)
+                return false;
+        if (likely(need <= text->max - text->len))
+                return true;
+        text->is_cut = text->arena == NULL || add_overflows(text->len, need, &size) ||
+                       size > text->limit;
+        if (text->is_cut)
+                return false;
+        size = size_min(size_max(size, size_max(text->max * 2, 64)), text->limit);
+        char *bigger = arena_alloc(text->arena, size);
+        if (text->len > 0)
+                memcpy(bigger, text->at, text->len);
+        text->at = bigger;
+        text->max = size;
+        return true;
+}
+
 void text_put(struct text *text, struct str s)
 {
-        if (text->is_cut || s.len > text->max - text->len) {
-                text->is_cut = true;
+        if (!text_room(text, s.len))
                 return;
-        }
         if (s.len > 0)
                 memcpy(text->at + text->len, s.ptr, s.len);
         text->len += s.len;
@@ -157,11 +201,8 @@ void text_put(struct text *text, struct str s)
 
 void text_char(struct text *text, char c)
 {
-        if (text->is_cut || text->len == text->max) {
-                text->is_cut = true;
-                return;
-        }
-        text->at[text->len++] = c;
+        if (text_room(text, 1))
+                text->at[text->len++] = c;
 }
 
 void text_u64(struct text *text, uint64_t value)
@@ -190,14 +231,22 @@ void text_hex(struct text *text, uint64_t value, unsigned digits)
 
 void text_vformat(struct text *text, const char *format, va_list args)
 {
-        if (text->is_cut)
-                return;
+        va_list again;
+        va_copy(again, args);
+        char none[1];
         size_t room = text->max - text->len;
-        int n = vsnprintf(text->at + text->len, room, format, args);
-        if (n < 0 || (size_t)n >= room)
+        int n = vsnprintf(room == 0 ? none : text->at + text->len, room, format, args);
+        if (n < 0) {
                 text->is_cut = true;
-        else
+        } else if ((size_t)n < room && !text->is_cut) {
                 text->len += (size_t)n;
+        } else if (text->arena == NULL) {
+                text->is_cut = true;
+        } else if (text_room(text, (size_t)n + 1)) {
+                vsnprintf(text->at + text->len, (size_t)n + 1, format, again);
+                text->len += (size_t)n;
+        }
+        va_end(again);
 }
 
 void text_format(struct text *text, const char *format, ...)
@@ -206,28 +255,6 @@ void text_format(struct text *text, const char *format, ...)
         va_start(args, format);
         text_vformat(text, format, args);
         va_end(args);
-}
-
-/* Length of the valid UTF-8 character at s[i], 0 if there is none. */
-static size_t utf8_length(struct str s, size_t i)
-{
-        const unsigned char *p = (const unsigned char *)s.ptr + i;
-        size_t left = s.len - i;
-        if (p[0] < 0x80)
-                return 1;
-        if (p[0] >= 0xc2 && p[0] <= 0xdf && left >= 2 && (p[1] & 0xc0) == 0x80)
-                return 2;
-        if ((p[0] & 0xf0) == 0xe0 && left >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
-                bool is_overlong = p[0] == 0xe0 && p[1] < 0xa0;
-                bool is_surrogate = p[0] == 0xed && p[1] >= 0xa0;
-                return is_overlong || is_surrogate ? 0 : 3;
-        }
-        if (p[0] >= 0xf0 && p[0] <= 0xf4 && left >= 4 && (p[1] & 0xc0) == 0x80 &&
-            (p[2] & 0xc0) == 0x80 && (p[3] & 0xc0) == 0x80) {
-                bool is_out = (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
-                return is_out ? 0 : 4;
-        }
-        return 0;
 }
 
 /* True when the character may stand in a JSON string as it is. */
@@ -248,7 +275,7 @@ void text_json(struct text *text, struct str s)
                 i = run;
                 if (i == s.len)
                         break;
-                size_t length = utf8_length(s, i);
+                size_t length = str_utf8(s, i);
                 if (length > 1) {
                         text_put(text, str_from(s.ptr + i, length));
                 } else if (s.ptr[i] == '"' || s.ptr[i] == '\\') {

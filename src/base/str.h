@@ -74,6 +74,9 @@ must_use enum err str_to_u64(struct str s, uint64_t *ret_value);
  * far as `most`; most + 1 means more. Both up to 64 characters. For suggestions. */
 unsigned str_distance(struct str a, struct str b, unsigned most);
 
+/* Length of the valid UTF-8 character at s.ptr[at], 0 if there is none (RFC 3629). */
+size_t str_utf8(struct str s, size_t at);
+
 /* Compares secrets: the time does not depend on where they differ. */
 bool str_eq_secret(struct str a, struct str b);
 
@@ -82,12 +85,21 @@ bool str_eq_secret(struct str a, struct str b);
 struct text {
         char *at;
         size_t len, max;
+        struct arena *arena; /* NULL: the memory of the caller, which does not grow */
+        size_t limit;        /* what it may grow to */
         bool is_cut;
 };
 
 static inline struct text text_over(char *memory, size_t size)
 {
         return (struct text){.at = memory, .max = size};
+}
+
+/* A builder that starts empty and grows on an arena, up to `limit` bytes. */
+struct arena;
+static inline struct text text_grow(struct arena *arena, size_t limit)
+{
+        return (struct text){.arena = arena, .limit = limit};
 }
 
 static inline struct str text_str(const struct text *text)

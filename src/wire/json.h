@@ -30,6 +30,8 @@ enum json_flag {
                 16, /* `off` of a patch: off where that means something, else as if not there */
 };
 
+enum { JSON_DEPTH_MAX = 256 }; /* the deepest that any limit may allow */
+
 struct json {
         const char *ptr; /* text of a string or number; not used by others */
         uint32_t len;    /* of that text; how many elements or members of an array or object */
@@ -45,6 +47,7 @@ struct json_limits {
         uint32_t size_max;  /* bytes of text (16 MiB) */
         uint32_t nodes_max; /* keys count too (100,000) */
         uint32_t depth_max; /* arrays and objects in each other (64) */
+        uint16_t source;    /* number that each node gets, where a text is one of several */
 };
 
 /* Why a text was refused: one sentence part, where, and how many bytes are meant. */
@@ -54,17 +57,11 @@ struct json_trouble {
         uint32_t at, len;
 };
 
-/* Reads one document. The nodes lie in the arena, their text stays in `text`, but for keys with
- * escapes, which are decoded. ERR_syntax (not JSON, or a key twice), ERR_limit (a limit, or the
- * arena's). */
+/* Reads one document; limits may be NULL. The nodes lie in the arena, their text stays in `text`,
+ * but for keys with escapes, which are decoded. ERR_syntax (not JSON, or a key twice), ERR_limit (a
+ * limit, or the arena's). */
 must_use enum err json_read(struct str text, const struct json_limits *limits, struct arena *arena,
                             const struct json **ret_root, struct json_trouble *ret_trouble);
-
-/* As json_read, for a text that is one of several: each node gets that number. */
-/* tidy: many, because two of them are outputs of one call. */
-must_use enum err json_read_source(struct str text, uint16_t source,
-                                   const struct json_limits *limits, struct arena *arena,
-                                   const struct json **ret_root, struct json_trouble *ret_trouble);
 
 /* Value of a member of an object, NULL when it has none, or when `object` is no object or NULL. */
 const struct json *json_get(const struct json *object, struct str key);

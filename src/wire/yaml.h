@@ -9,6 +9,5 @@
 /* Reads one document; every node knows its place in `text`. An empty text is null. Errors as
  * json_read. The text must live as long as the nodes. */
 /* tidy: many, because two of them are outputs of one call. */
-must_use enum err yaml_read(struct str text, uint16_t source, const struct json_limits *limits,
-                            struct arena *arena, const struct json **ret_root,
-                            struct json_trouble *ret_trouble);
+must_use enum err yaml_read(struct str text, const struct json_limits *limits, struct arena *arena,
+                            const struct json **ret_root, struct json_trouble *ret_trouble);
