@@ -1,13 +1,11 @@
 /* h1.c -- what heads of HTTP/1 are read as, or refused for; rows of security.md A to C. Every head
  * is also read cut in two at each place, and byte by byte: the answer must be the same. */
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "base/check.h"
 #include "wire/h1.h"
+
+#include "../unit.h"
 
 enum { FIELDS = 16 };
 
