@@ -1,0 +1,111 @@
+/* ex.h -- what a policy may do to an exchange, and all that it may. Texts that are handed out live as
+ * long as the exchange; texts that are handed in must, too (ex_text copies). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "gate/bucket.h"
+#include "http/reason.h"
+#include "wire/fields.h"
+
+struct exchange;
+enum verdict;
+
+/* Who calls, as far as it was proved. Set by auth, read by limits, logs and headers. */
+struct caller {
+        bool is_known;
+        struct str identity; /* the way it was proved: "api_key" */
+        struct str consumer; /* name */
+        struct str tier, channel;
+        struct str credential; /* id of the key */
+        struct str display;    /* how the key may be shown */
+};
+
+/* ---- the request ---- */
+
+struct str ex_method(const struct exchange *ex);
+struct str ex_host(const struct exchange *ex);
+struct str ex_path(const struct exchange *ex);  /* normalised */
+struct str ex_query(const struct exchange *ex); /* raw; NULL ptr: none */
+struct str ex_scheme(const struct exchange *ex);
+struct fields *ex_request_fields(struct exchange *ex);
+struct str ex_param(const struct exchange *ex, struct str name); /* of the path template */
+const uint8_t *ex_address(const struct exchange *ex);            /* 16 bytes; behind trusted proxies */
+struct str ex_address_text(struct exchange *ex);
+bool ex_is_from_trusted(const struct exchange *ex); /* the peer is one of trusted_proxies */
+uint64_t ex_body_length(const struct exchange *ex); /* declared; UINT64_MAX: unknown */
+
+/* Where the request is to be sent, below the upstream's URL. Checked and normalised again; false: it
+ * cannot be a path, or leaves what the API offers. */
+must_use bool ex_set_path(struct exchange *ex, struct str path);
+void ex_set_query(struct exchange *ex, struct str query); /* NULL ptr: none */
+
+/* ---- the response, in on_response ---- */
+
+uint16_t ex_status(const struct exchange *ex);
+struct fields *ex_response_fields(struct exchange *ex);
+bool ex_is_own(const struct exchange *ex); /* the gateway's own answer, not the upstream's */
+enum reason ex_reason(const struct exchange *ex);
+
+/* ---- what is known ---- */
+
+struct caller *ex_caller(struct exchange *ex);
+struct str ex_channel(const struct exchange *ex);
+struct str ex_api(const struct exchange *ex);
+struct str ex_route(const struct exchange *ex); /* its name */
+struct str ex_request_id(const struct exchange *ex);
+const struct roster *ex_roster(const struct exchange *ex);
+const struct bucket_table *ex_buckets(const struct exchange *ex);
+uint64_t ex_now(const struct exchange *ex);  /* ns, monotonic, for intervals and cells */
+uint64_t ex_wall(const struct exchange *ex); /* ns since 1970 */
+
+/* ---- memory ---- */
+
+struct arena *ex_arena(struct exchange *ex);
+struct str ex_text(struct exchange *ex, const char *format, ...) printf_like(2, 3);
+
+/* What a template with ${channel}, ${consumer}, ${request_id}, ${param.NAME}, ${host}, ${path}, … gives
+ * for this exchange; a value, never evaluated again. */
+struct str ex_fill(struct exchange *ex, struct str template);
+
+/* ---- answers: VERDICT_REPLY, to be returned ---- */
+
+/* A problem (RFC 9457) with the status and sentence of the reason, and a detail that may be empty. */
+enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format, ...)
+        printf_like(3, 4);
+
+/* A field of the answer to come; before ex_deny or ex_answer. */
+void ex_answer_field(struct exchange *ex, enum name name, struct str value);
+
+/* An answer that is no fault, e.g. a redirect. `type` may be empty when there is no body. */
+enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, struct str body);
+
+/* ---- waiting: then return VERDICT_WAIT; cancelled when the exchange ends ---- */
+
+struct ask {
+        struct str method;
+        struct str url;       /* http://host[:port]/path?query, or api://NAME/path: an API of this gate,
+                                 through its whole chain */
+        struct fields fields; /* sent as they are */
+        int64_t timeout_ns;
+        size_t body_max; /* of the answer; more is a failure */
+};
+
+/* The answer of an ask: status 0 while it is on its way. */
+struct answer {
+        uint16_t status;
+        enum reason failure; /* none, or why there is no answer */
+        struct fields fields;
+        struct str body;
+};
+
+/* Starts a request of our own. The exchange is resumed when *answer is filled. */
+struct answer *ex_ask(struct exchange *ex, const struct ask *ask);
+
+/* Wakes the exchange after that time. */
+void ex_sleep(struct exchange *ex, uint64_t ns);
+
+/* ---- being understood ---- */
+
+/* What happened here, for `gate explain` and traces: formatted only when somebody listens. */
+void ex_note(struct exchange *ex, const char *format, ...) printf_like(2, 3);

@@ -1,0 +1,103 @@
+/* policy.h -- what a policy is. One file in policy/ declares one: its settings, once, and up to five
+ * functions. From the declaration come parser, schema, manual, tests and its place in the chain.
+ * A policy's conf is immutable and lives in the snapshot, its state is its own memory in the exchange.
+ * It sees the exchange through ex.h only, never codecs, sockets or other policies. */
+#pragma once
+
+#include "gate/ex.h"
+#include "schema/setting.h"
+
+/* The order of policies is the order of stages, and within a stage of policy/list.def. Responses pass in
+ * reverse. Whoever needs another order makes a second route. */
+enum stage {
+        STAGE_TERMS,    /* not a step: settles how the route is served (timeout, retry, body_limit) */
+        STAGE_GUARD,    /* before anything is known of the caller but the address */
+        STAGE_IDENTIFY, /* CORS preflight, auth */
+        STAGE_ADMIT,    /* limits of the consumer, authorization */
+        STAGE_CHECK,    /* what the request holds */
+        STAGE_ANSWER,   /* may answer without the upstream */
+        STAGE_SHAPE,    /* changes what is sent on */
+};
+
+enum verdict {
+        VERDICT_PASS,  /* go on */
+        VERDICT_WAIT,  /* call me again, in the same place, once what I asked for has come */
+        VERDICT_REPLY, /* an answer was set (ex_deny, ex_answer): no further policy, no upstream */
+};
+
+/* What a policy wants of a body. */
+enum body_need {
+        BODY_NEED_NONE,
+        BODY_NEED_TEE, /* sees each piece as it passes (on_body) */
+};
+
+/* How a route is served, settled when it is compiled: by presets, then the policies of STAGE_TERMS. */
+struct terms {
+        int64_t connect_ns, response_ns, idle_ns, total_ns; /* of tries; total 0: off */
+        int64_t body_max;                                   /* request body, bytes; -1: off */
+        int64_t retry_attempts;                             /* all tries of one request */
+        uint64_t retry_on;                                  /* of enum retry_on */
+        uint64_t retry_statuses[10];                        /* bit n of [i]: status 64 * i + n */
+        int64_t retry_budget_ppm;
+};
+
+enum retry_on {
+        RETRY_ON_CONNECT = 1,  /* nothing was sent: any method */
+        RETRY_ON_BROKEN = 2,   /* broke before a response byte: idempotent methods */
+        RETRY_ON_TIMEOUT = 4,  /* no response head in time: idempotent methods */
+};
+
+/* Where a conf stands, for prepare: to find live cells by identity, to complain with position. */
+struct prepare {
+        struct arena *arena;    /* of the snapshot */
+        struct faults *faults;
+        const struct json *node; /* the value as written; NULL: a preset */
+        struct str level;        /* "default", a channel's, API's or operation's name, as shown outside */
+        struct str identity;     /* stable: "api/orders/rate_limit", for cells */
+        bool is_floor;           /* it stands in `enforce` */
+        struct roster *roster;   /* NULL when only checking */
+        const struct bucket_table *buckets; /* NULL when only checking */
+        /* Upstream, API and identity names that exist: for references. */
+        bool (*has_api)(const struct prepare *prepare, struct str name);
+        const void *compile; /* the compiler's own */
+};
+
+/* A worked example: manual and test at once. Run on an exchange made of memory against an upstream that
+ * answers 200 "hello" and shows what it got as X-Got-<field> response headers. */
+struct example {
+        const char *promise;  /* what it shows, a sentence */
+        const char *policies; /* the `policies` block, as YAML in one line */
+        const char *request;  /* "GET /orders HTTP/1.1\nX-API-Key: k" */
+        const char *address;  /* of the caller; NULL: 192.0.2.1 */
+        int times;            /* how often it is sent, the last answer counts; 0: once */
+        uint16_t status;      /* expected */
+        const char *has;      /* a field line the answer has, "Retry-After: 60"; NULL: none asked */
+        const char *lacks;    /* a field name the answer has not */
+};
+
+struct policy {
+        const struct shape *shape; /* name, sentence, settings, size of conf, shorthand */
+        enum stage stage;
+        size_t state_size;
+        enum body_need request_body;
+        /* Cross-checks and prepares conf, once per snapshot; faults are added to prepare->faults. */
+        void (*prepare)(const struct prepare *prepare, void *conf);
+        /* STAGE_TERMS only: writes conf into terms. A floor may only make them stricter. */
+        void (*settle)(const void *conf, bool is_floor, struct terms *terms);
+        enum verdict (*on_request)(struct exchange *ex, const void *conf, void *state);
+        /* The response head, also of answers of the gateway itself; only if on_request ran. */
+        void (*on_response)(struct exchange *ex, const void *conf, void *state);
+        /* A piece of the request body passes; false: refuse the rest (ex_deny was called). */
+        bool (*on_body)(struct exchange *ex, const void *conf, void *state, struct str bytes);
+        /* Once, at the very end, also when the caller vanished while it waited. */
+        void (*on_end)(struct exchange *ex, const void *conf, void *state);
+        /* What `off` does; NULL: the policy is just not there. */
+        const struct example *examples; /* ends with promise NULL */
+};
+
+/* The table that policy/list.c makes of list.def, handed down by main. In pipeline order. */
+struct policies {
+        const struct policy *const *at;
+        const struct shape *const *shapes; /* of the same, for the reader of settings */
+        size_t count;
+};

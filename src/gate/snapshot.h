@@ -1,0 +1,93 @@
+/* snapshot.h -- one whole configuration, compiled and immutable: routes with their chains, upstream
+ * settings, the confs of policies, in one arena. Made by compile.c, published and retired by pins.
+ * What is alive never lies here, only pointers to it. */
+#pragma once
+
+#include "base/map.h"
+#include "gate/policy.h"
+#include "gate/route.h"
+#include "gate/upstream.h"
+#include "wire/cidr.h"
+
+struct config;
+struct live;
+
+/* One policy in a chain, with the conf that holds here. */
+struct chain_step {
+        const struct policy *policy;
+        const void *conf;         /* NULL: a slot that only a tier fills */
+        const struct json *node;  /* where it was written, for explain; NULL: a preset */
+        struct str level;         /* "gateway", "channel partner", "api orders", "operation GET /x" */
+        uint32_t state_at;        /* offset of its state */
+        uint16_t index;           /* of the policy in the table: what a tier may replace */
+        bool is_floor;
+};
+
+struct chain {
+        const struct chain_step *at;
+        uint16_t count;
+        uint32_t state_size;
+        bool watches_request; /* some step has on_body */
+};
+
+struct channel {
+        struct str name;
+        uint32_t id;
+        const struct json *node;
+};
+
+struct api {
+        struct str name, path;
+        uint32_t id;
+        bool is_strict; /* path_strict */
+        const struct json *node;
+};
+
+struct route {
+        struct str name;     /* as written: "GET /orders/{id}"; of an API without routes its name */
+        struct str template; /* whole path template */
+        uint32_t id;
+        const struct api *api;
+        const struct channel *channel;
+        const struct upstream *upstream;
+        struct chain chain;
+        struct terms terms;
+        struct timeouts timeouts;
+        uint64_t protection; /* equal for two routes that are protected alike (two readings) */
+        const struct json *node;
+};
+
+/* What the caller's tier puts into the slots of the chain, by index of the policy. */
+struct tier {
+        struct str name;
+        const struct chain_step *const *slots; /* NULL entries: the route's own holds */
+};
+
+/* What a listener's requests are subject to, by index of the listener. */
+struct listener_rules {
+        struct str name, address;
+        struct cidrs trusted_proxies;
+        struct http_limits limits;
+        const struct json *node;
+};
+
+struct snapshot {
+        struct arena arena;
+        uint64_t number;
+        struct str hash; /* of the bundle, hex */
+        const struct route_table *routes;
+        bool needs_loose;
+        const struct policies *policies;
+        const struct config *config;
+        struct sources *sources;
+        struct listener_rules *listeners;
+        uint32_t listener_count;
+        struct upstream *upstreams;
+        uint32_t upstream_count;
+        struct route **route_list; /* by id */
+        struct api **api_list;
+        struct channel **channel_list;
+        uint32_t route_count, api_count, channel_count;
+        struct map tiers; /* struct tier by name */
+        struct str problems; /* base URL of problem types; empty: urn:gatehouse:problem: */
+};

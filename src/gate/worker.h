@@ -1,0 +1,57 @@
+/* worker.h -- one thread of the data process: a loop with HTTP on it, its hold on the current snapshot, its
+ * counters, its ring for records. Nothing of it is touched by other threads but by mail, by reading
+ * counters, and by draining the ring. */
+#pragma once
+
+#include "gate/count.h"
+#include "gate/record.h"
+#include "gate/snapshot.h"
+#include "http/exchange.h"
+
+struct gate;
+struct ring;
+
+enum { ENTRANCES_MAX = 64 };
+
+struct worker {
+        struct http http;
+        struct gate *gate;
+        struct pin_worker *pins;
+        struct counts *counts;
+        struct ring *ring; /* records for the steward */
+        unsigned index;
+        struct entrance *entrances[ENTRANCES_MAX];
+        unsigned entrance_count;
+        struct lane **lanes; /* by slot of the upstream's live side; live.h */
+        uint32_t lane_cap;
+        char date[32]; /* Date field of this second */
+        uint64_t date_second;
+        struct task turn; /* at the end of every turn: newer snapshot, roster */
+};
+
+/* What all threads of a data process share. */
+struct gate {
+        const struct policies *policies;
+        struct pin_board *board; /* of snapshots */
+        struct roster *roster;
+        struct bucket_table known, strangers; /* cells of consumers, of addresses and headers */
+        struct live *live;
+        struct worker **workers;
+        unsigned worker_count;
+        struct str instance; /* of this gate, in Via */
+};
+
+extern const struct site gate_site;
+
+static inline struct worker *worker_of(const struct exchange *ex)
+{
+        return container_of(ex->http, struct worker, http);
+}
+
+static inline const struct snapshot *worker_snapshot(const struct worker *worker)
+{
+        return worker->pins->now == NULL ? NULL : worker->pins->now->value;
+}
+
+void worker_init(struct worker *worker, struct gate *gate, unsigned index, struct loop *loop);
+void worker_fini(struct worker *worker);
