@@ -1,5 +1,5 @@
-/* ex.h -- what a policy may do to an exchange, and all that it may. Texts that are handed out live as
- * long as the exchange; texts that are handed in must, too (ex_text copies). */
+/* ex.h -- what a policy may do to an exchange, and all that it may. Texts that are handed out live
+ * as long as the exchange; texts that are handed in must, too (ex_text copies). */
 #pragma once
 
 #include "base/arena.h"
@@ -30,13 +30,13 @@ struct str ex_query(const struct exchange *ex); /* raw; NULL ptr: none */
 struct str ex_scheme(const struct exchange *ex);
 struct fields *ex_request_fields(struct exchange *ex);
 struct str ex_param(const struct exchange *ex, struct str name); /* of the path template */
-const uint8_t *ex_address(const struct exchange *ex);            /* 16 bytes; behind trusted proxies */
+const uint8_t *ex_address(const struct exchange *ex); /* 16 bytes; behind trusted proxies */
 struct str ex_address_text(struct exchange *ex);
 bool ex_is_from_trusted(const struct exchange *ex); /* the peer is one of trusted_proxies */
 uint64_t ex_body_length(const struct exchange *ex); /* declared; UINT64_MAX: unknown */
 
-/* Where the request is to be sent, below the upstream's URL. Checked and normalised again; false: it
- * cannot be a path, or leaves what the API offers. */
+/* Where the request is to be sent, below the upstream's URL. Checked and normalised again; false:
+ * it cannot be a path, or leaves what the API offers. */
 must_use bool ex_set_path(struct exchange *ex, struct str path);
 void ex_set_query(struct exchange *ex, struct str query); /* NULL ptr: none */
 
@@ -64,13 +64,14 @@ uint64_t ex_wall(const struct exchange *ex); /* ns since 1970 */
 struct arena *ex_arena(struct exchange *ex);
 struct str ex_text(struct exchange *ex, const char *format, ...) printf_like(2, 3);
 
-/* What a template with ${channel}, ${consumer}, ${request_id}, ${param.NAME}, ${host}, ${path}, … gives
- * for this exchange; a value, never evaluated again. */
+/* What a template with ${channel}, ${consumer}, ${request_id}, ${param.NAME}, ${host}, ${path}, …
+ * gives for this exchange; a value, never evaluated again. */
 struct str ex_fill(struct exchange *ex, struct str template);
 
 /* ---- answers: VERDICT_REPLY, to be returned ---- */
 
-/* A problem (RFC 9457) with the status and sentence of the reason, and a detail that may be empty. */
+/* A problem (RFC 9457) with the status and sentence of the reason, and a detail that may be empty.
+ */
 enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format, ...)
         printf_like(3, 4);
 
@@ -84,8 +85,8 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
 
 struct ask {
         struct str method;
-        struct str url;       /* http://host[:port]/path?query, or api://NAME/path: an API of this gate,
-                                 through its whole chain */
+        struct str url; /* http://host[:port]/path?query, or api://NAME/path: an API of this gate,
+                           through its whole chain */
         struct fields fields; /* sent as they are */
         int64_t timeout_ns;
         size_t body_max; /* of the answer; more is a failure */

@@ -1,17 +1,17 @@
-/* policy.h -- what a policy is. One file in policy/ declares one: its settings, once, and up to five
- * functions. From the declaration come parser, schema, manual, tests and its place in the chain.
- * A policy's conf is immutable and lives in the snapshot, its state is its own memory in the exchange.
- * It sees the exchange through ex.h only, never codecs, sockets or other policies. */
+/* policy.h -- what a policy is. One file in policy/ declares one: its settings, once, and up to
+ * five functions. From the declaration come parser, schema, manual, tests and its place in the
+ * chain. A policy's conf is immutable and lives in the snapshot, its state is its own memory in the
+ * exchange. It sees the exchange through ex.h only, never codecs, sockets or other policies. */
 #pragma once
 
 #include "gate/ex.h"
 #include "schema/setting.h"
 
-/* The order of policies is the order of stages, and within a stage of policy/list.def. Responses pass in
- * reverse. Whoever needs another order makes a second route. */
+/* The order of policies is the order of stages, and within a stage of policy/list.def. Responses
+ * pass in reverse. Whoever needs another order makes a second route. */
 enum stage {
-        STAGE_TERMS,    /* not a step: settles how the route is served (timeout, retry, body_limit) */
-        STAGE_GUARD,    /* before anything is known of the caller but the address */
+        STAGE_TERMS, /* not a step: settles how the route is served (timeout, retry, body_limit) */
+        STAGE_GUARD, /* before anything is known of the caller but the address */
         STAGE_IDENTIFY, /* CORS preflight, auth */
         STAGE_ADMIT,    /* limits of the consumer, authorization */
         STAGE_CHECK,    /* what the request holds */
@@ -31,7 +31,8 @@ enum body_need {
         BODY_NEED_TEE, /* sees each piece as it passes (on_body) */
 };
 
-/* How a route is served, settled when it is compiled: by presets, then the policies of STAGE_TERMS. */
+/* How a route is served, settled when it is compiled: by presets, then the policies of STAGE_TERMS.
+ */
 struct terms {
         int64_t connect_ns, response_ns, idle_ns, total_ns; /* of tries; total 0: off */
         int64_t body_max;                                   /* request body, bytes; -1: off */
@@ -42,28 +43,28 @@ struct terms {
 };
 
 enum retry_on {
-        RETRY_ON_CONNECT = 1,  /* nothing was sent: any method */
-        RETRY_ON_BROKEN = 2,   /* broke before a response byte: idempotent methods */
-        RETRY_ON_TIMEOUT = 4,  /* no response head in time: idempotent methods */
+        RETRY_ON_CONNECT = 1, /* nothing was sent: any method */
+        RETRY_ON_BROKEN = 2,  /* broke before a response byte: idempotent methods */
+        RETRY_ON_TIMEOUT = 4, /* no response head in time: idempotent methods */
 };
 
 /* Where a conf stands, for prepare: to find live cells by identity, to complain with position. */
 struct prepare {
-        struct arena *arena;    /* of the snapshot */
+        struct arena *arena; /* of the snapshot */
         struct faults *faults;
         const struct json *node; /* the value as written; NULL: a preset */
-        struct str level;        /* "default", a channel's, API's or operation's name, as shown outside */
-        struct str identity;     /* stable: "api/orders/rate_limit", for cells */
-        bool is_floor;           /* it stands in `enforce` */
-        struct roster *roster;   /* NULL when only checking */
+        struct str level; /* "default", a channel's, API's or operation's name, as shown outside */
+        struct str identity;                /* stable: "api/orders/rate_limit", for cells */
+        bool is_floor;                      /* it stands in `enforce` */
+        struct roster *roster;              /* NULL when only checking */
         const struct bucket_table *buckets; /* NULL when only checking */
         /* Upstream, API and identity names that exist: for references. */
         bool (*has_api)(const struct prepare *prepare, struct str name);
         const void *compile; /* the compiler's own */
 };
 
-/* A worked example: manual and test at once. Run on an exchange made of memory against an upstream that
- * answers 200 "hello" and shows what it got as X-Got-<field> response headers. */
+/* A worked example: manual and test at once. Run on an exchange made of memory against an upstream
+ * that answers 200 "hello" and shows what it got as X-Got-<field> response headers. */
 struct example {
         const char *promise;  /* what it shows, a sentence */
         const char *policies; /* the `policies` block, as YAML in one line */
@@ -80,7 +81,8 @@ struct policy {
         enum stage stage;
         size_t state_size;
         enum body_need request_body;
-        /* Cross-checks and prepares conf, once per snapshot; faults are added to prepare->faults. */
+        /* Cross-checks and prepares conf, once per snapshot; faults are added to prepare->faults.
+         */
         void (*prepare)(const struct prepare *prepare, void *conf);
         /* STAGE_TERMS only: writes conf into terms. A floor may only make them stricter. */
         void (*settle)(const void *conf, bool is_floor, struct terms *terms);

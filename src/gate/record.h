@@ -1,7 +1,7 @@
-/* record.h -- one record for every request, whatever became of it: the source of the access log, of the
- * metrics, later of traces, audit and metering. A worker fills it when the exchange ends and puts it
- * into its ring; the steward makes lines of it. Texts are views for the writer and are copied into the
- * ring in one piece. */
+/* record.h -- one record for every request, whatever became of it: the source of the access log, of
+ * the metrics, later of traces, audit and metering. A worker fills it when the exchange ends and
+ * puts it into its ring; the steward makes lines of it. Texts are views for the writer and are
+ * copied into the ring in one piece. */
 #pragma once
 
 #include "base/str.h"
@@ -10,9 +10,9 @@
 enum { RECORD_TRAIL_MAX = 32 };
 
 struct record {
-        uint64_t wall;      /* ns since 1970: when the head was complete */
-        uint64_t duration;  /* ns, to the last byte handed over */
-        uint64_t upstream;  /* ns, from the last try's begin to its response head; 0: none */
+        uint64_t wall;     /* ns since 1970: when the head was complete */
+        uint64_t duration; /* ns, to the last byte handed over */
+        uint64_t upstream; /* ns, from the last try's begin to its response head; 0: none */
         uint64_t request_bytes, response_bytes; /* of bodies */
         struct str method, host, path, route;   /* path without query; route: template */
         struct str query_names;                 /* names of query parameters, comma separated */
@@ -21,7 +21,8 @@ struct record {
         struct str request_id, trace_id, span_id; /* hex texts */
         struct str user_agent, detail;            /* detail: why, for people */
         struct str config;                        /* hash of the configuration it ran under */
-        struct str trail; /* steps it took: "route request(cors auth) pick send await response relay" */
+        struct str trail; /* steps it took: "route request(cors auth) pick send await response
+                             relay" */
         uint8_t address[16];
         uint16_t port; /* of the peer */
         uint16_t status;

@@ -15,11 +15,11 @@ struct live;
 /* One policy in a chain, with the conf that holds here. */
 struct chain_step {
         const struct policy *policy;
-        const void *conf;         /* NULL: a slot that only a tier fills */
-        const struct json *node;  /* where it was written, for explain; NULL: a preset */
-        struct str level;         /* "gateway", "channel partner", "api orders", "operation GET /x" */
-        uint32_t state_at;        /* offset of its state */
-        uint16_t index;           /* of the policy in the table: what a tier may replace */
+        const void *conf;        /* NULL: a slot that only a tier fills */
+        const struct json *node; /* where it was written, for explain; NULL: a preset */
+        struct str level;  /* "gateway", "channel partner", "api orders", "operation GET /x" */
+        uint32_t state_at; /* offset of its state */
+        uint16_t index;    /* of the policy in the table: what a tier may replace */
         bool is_floor;
 };
 
@@ -88,6 +88,6 @@ struct snapshot {
         struct api **api_list;
         struct channel **channel_list;
         uint32_t route_count, api_count, channel_count;
-        struct map tiers; /* struct tier by name */
+        struct map tiers;    /* struct tier by name */
         struct str problems; /* base URL of problem types; empty: urn:gatehouse:problem: */
 };

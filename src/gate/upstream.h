@@ -1,7 +1,7 @@
 /* upstream.h -- a named group of servers, and one exchange's way through them. What is configured
- * (struct upstream) lies in the snapshot and is swapped with it; what is alive (addresses, health, idle
- * connections, requests in flight) is found by name and survives reloads (live.h). Each worker balances
- * for itself over its own lane; what it learns of a target's health all workers see. */
+ * (struct upstream) lies in the snapshot and is swapped with it; what is alive (addresses, health,
+ * idle connections, requests in flight) is found by name and survives reloads (live.h). Each worker
+ * balances for itself over its own lane; what it learns of a target's health all workers see. */
 #pragma once
 
 #include "gate/balance.h"
@@ -66,17 +66,18 @@ void upstream_begin(struct attempt *attempt, struct worker *worker, const struct
                     uint64_t hash);
 
 /* Chooses a target and gets ex->back a connection to it. ERR_ok: ready; ERR_again: being made, the
- * exchange is resumed; ERR_missing: no target is available (REASON_no_target); ERR_limit: the pool is
- * full (overloaded); other: this target cannot be reached (as back.failure = upstream_refused). */
+ * exchange is resumed; ERR_missing: no target is available (REASON_no_target); ERR_limit: the pool
+ * is full (overloaded); other: this target cannot be reached (as back.failure = upstream_refused).
+ */
 must_use enum err upstream_get(struct attempt *attempt, struct exchange *ex);
 
-/* The try in turn has ended: with back.failure set, or (none) with a response head of ex->res.head.status.
- * Feeds health, breaker and counts. */
+/* The try in turn has ended: with back.failure set, or (none) with a response head of
+ * ex->res.head.status. Feeds health, breaker and counts. */
 void upstream_tried(struct attempt *attempt, struct exchange *ex);
 
-/* After a failed try: may there be another one? By the terms of the route, the method, what was sent
- * (back.is_begun, is_stale), the body (body_rewind), the budget and the deadline; a pooled connection found
- * dead gets one fresh try outside the budget. True: call upstream_get again. */
+/* After a failed try: may there be another one? By the terms of the route, the method, what was
+ * sent (back.is_begun, is_stale), the body (body_rewind), the budget and the deadline; a pooled
+ * connection found dead gets one fresh try outside the budget. True: call upstream_get again. */
 must_use bool upstream_may_retry(struct attempt *attempt, struct exchange *ex,
                                  const struct terms *terms);
 

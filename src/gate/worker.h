@@ -1,15 +1,15 @@
-/* worker.h -- one thread of the data process: a loop with HTTP on it, its hold on the current snapshot, its
- * counters, its ring for records. Nothing of it is touched by other threads but by mail, by reading
- * counters, and by draining the ring. */
+/* worker.h -- one thread of the data process: a loop with HTTP on it, its hold on the current
+ * snapshot, its counters, its ring for records. Nothing of it is touched by other threads but by
+ * mail, by reading counters, and by draining the ring. */
 #pragma once
 
-#include "gate/count.h"
 #include "gate/record.h"
 #include "gate/snapshot.h"
 #include "http/exchange.h"
 
 struct gate;
 struct ring;
+struct counts;
 
 enum { ENTRANCES_MAX = 64 };
 
