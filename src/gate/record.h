@@ -7,28 +7,41 @@
 #include "base/str.h"
 #include "http/reason.h"
 
-enum { RECORD_TRAIL_MAX = 32 };
+/* What was asked. path is without query; route is the template it matched. */
+struct record_request {
+        struct str method, host, path, route;
+        struct str query_names;  /* names of query parameters, comma separated; never values */
+        struct str content_type; /* media type of the body */
+        struct str user_agent;
+        uint64_t bytes; /* of the body */
+        uint8_t address[16];
+        uint16_t port; /* of the peer */
+        uint8_t version;
+};
+
+/* Names of what had to do with it; empty where nothing did. */
+struct record_who {
+        struct str api, channel, consumer, credential, upstream;
+        uint32_t api_id, route_id, upstream_id; /* for counters; UINT32_MAX: none */
+};
+
+/* How it is found again: texts, hex where they are numbers. */
+struct record_trace {
+        struct str request_id, trace_id, span_id;
+        struct str config; /* hash of the configuration it ran under */
+        struct str steps;  /* "route request(cors auth) pick send await response relay" */
+};
 
 struct record {
         uint64_t wall;     /* ns since 1970: when the head was complete */
         uint64_t duration; /* ns, to the last byte handed over */
         uint64_t upstream; /* ns, from the last try's begin to its response head; 0: none */
-        uint64_t request_bytes, response_bytes; /* of bodies */
-        struct str method, host, path, route;   /* path without query; route: template */
-        struct str query_names;                 /* names of query parameters, comma separated */
-        struct str content_type;                /* media type of the request body */
-        struct str api, channel, consumer, credential, upstream_name;
-        struct str request_id, trace_id, span_id; /* hex texts */
-        struct str user_agent, detail;            /* detail: why, for people */
-        struct str config;                        /* hash of the configuration it ran under */
-        struct str trail; /* steps it took: "route request(cors auth) pick send await response
-                             relay" */
-        uint8_t address[16];
-        uint16_t port; /* of the peer */
-        uint16_t status;
-        uint16_t upstream_status;
-        uint8_t version;
-        uint8_t tries;
+        uint64_t response_bytes;
+        struct record_request request;
+        struct record_who who;
+        struct record_trace trace;
+        struct str detail; /* why, for people */
         enum reason reason;
-        uint32_t api_id, route_id, upstream_id; /* for counters; of the snapshot */
+        uint16_t status, upstream_status;
+        uint8_t tries;
 };

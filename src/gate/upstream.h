@@ -19,7 +19,7 @@ enum balance_kind { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONN, BALANCE_RANDOM, BAL
 enum hash_by { HASH_BY_IP, HASH_BY_CONSUMER, HASH_BY_PATH, HASH_BY_HEADER };
 
 /* One configured server: all addresses of its name are used. */
-struct target {
+struct upstream_target {
         struct str url;       /* as written */
         struct str host;      /* name or address */
         struct str authority; /* what Host says */
@@ -31,7 +31,7 @@ struct target {
 struct upstream {
         struct str name;
         uint32_t id; /* for counters */
-        const struct target *targets;
+        const struct upstream_target *targets;
         uint32_t target_count;
         enum balance_kind balance;
         enum hash_by hash_by;
@@ -49,7 +49,7 @@ struct upstream {
 struct attempt {
         const struct upstream *upstream;
         struct lane *lane;
-        const struct target *target; /* the one in turn */
+        const struct upstream_target *target; /* the one in turn */
         struct pool *pool;
         uint64_t hash;
         uint64_t begun;   /* ns: when the try in turn began */
