@@ -3,6 +3,8 @@
  * mail, by reading counters, and by draining the ring. */
 #pragma once
 
+#include "gate/bucket.h"
+#include "gate/pin.h"
 #include "gate/record.h"
 #include "gate/snapshot.h"
 #include "http/exchange.h"
