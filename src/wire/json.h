@@ -50,11 +50,20 @@ struct json_limits {
         uint16_t source;    /* number that each node gets, where a text is one of several */
 };
 
-/* Why a text was refused: one sentence part, where, and how many bytes are meant. */
+enum json_trouble_kind {
+        TROUBLE_syntax,
+        TROUBLE_twice, /* a key stands in its object twice; `also` is the first one */
+        TROUBLE_alias, /* anchors, aliases, tags, merge keys of YAML */
+        TROUBLE_limit,
+};
+
+/* Why a text was refused: a sentence part, where, and how many bytes are meant. */
 struct json_trouble {
+        enum json_trouble_kind kind;
         const char *what;
         const char *help; /* NULL: nothing to add */
         uint32_t at, len;
+        uint32_t also_at, also_len;
 };
 
 /* Reads one document; limits may be NULL. The nodes lie in the arena, their text stays in `text`,

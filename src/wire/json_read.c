@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "wire/json.h"
+#include "wire/json_int.h"
 
 enum { SIZE_PRESET = 16 << 20, NODES_PRESET = 100000, DEPTH_PRESET = 64, FEW_KEYS = 12 };
 
@@ -16,8 +17,7 @@ struct scan {
         uint32_t count, cap, nodes_max;
         uint32_t open; /* index of the innermost open container, + 1 */
         uint32_t depth, depth_max;
-        uint32_t *slots; /* table to find a key that stands twice */
-        size_t slots_cap;
+        struct json_slots slots;
         struct arena *arena;
         struct json_trouble *trouble;
         enum err err;
@@ -27,8 +27,11 @@ struct scan {
 static enum want fail(struct scan *scan, enum err err, const char *at, size_t len, const char *what)
 {
         scan->err = err;
-        *scan->trouble = (struct json_trouble){
-                .what = what, .at = (uint32_t)(at - scan->begin), .len = (uint32_t)len};
+        *scan->trouble = (struct json_trouble){.kind = err == ERR_limit ? TROUBLE_limit
+                                                                        : TROUBLE_syntax,
+                                               .what = what,
+                                               .at = (uint32_t)(at - scan->begin),
+                                               .len = (uint32_t)len};
         return WANT_FAIL;
 }
 
@@ -299,51 +302,63 @@ static enum want read_key(struct scan *scan)
         return WANT_VALUE;
 }
 
-static bool fail_twice(struct scan *scan, const struct json *key)
-{
-        fail(scan, ERR_syntax, scan->begin + key->at, key->len + 2, "this key stands here twice");
-        return false;
-}
-
 /* As below, by a table: the time grows with the number of keys, not with its square. */
-static bool many_keys_differ(struct scan *scan, const struct json *object)
+static const struct json *twice_of_many(const struct json *object, struct json_slots *slots,
+                                        const struct json **ret_first)
 {
         size_t cap = 64;
         while (cap < 2 * (size_t)object->len)
                 cap *= 2;
-        if (cap > scan->slots_cap) {
-                scan->slots = arena_alloc(scan->arena, cap * sizeof *scan->slots);
-                scan->slots_cap = cap;
+        if (cap > slots->cap) {
+                slots->at = arena_alloc(slots->arena, cap * sizeof *slots->at);
+                slots->cap = cap;
         }
-        memset(scan->slots, 0, cap * sizeof *scan->slots);
+        memset(slots->at, 0, cap * sizeof *slots->at);
         const struct json *end = object + object->span;
         for (const struct json *key = object + 1; key < end; key += 1 + key[1].span) {
                 size_t at = hash_str(json_raw(key)) & (cap - 1);
-                for (; scan->slots[at] != 0; at = (at + 1) & (cap - 1)) {
-                        if (str_eq(json_raw(object + scan->slots[at]), json_raw(key)))
-                                return fail_twice(scan, key);
+                for (; slots->at[at] != 0; at = (at + 1) & (cap - 1)) {
+                        *ret_first = object + slots->at[at];
+                        if (str_eq(json_raw(*ret_first), json_raw(key)))
+                                return key;
                 }
-                scan->slots[at] = (uint32_t)(key - object);
+                slots->at[at] = (uint32_t)(key - object);
         }
-        return true;
+        return NULL;
 }
 
-/* True when no key of the object stands in it twice (RFC 8259 4 leaves it open; we do not). */
-static bool keys_differ(struct scan *scan, const struct json *object)
+const struct json *json_twice(const struct json *object, struct json_slots *slots,
+                              const struct json **ret_first)
 {
         const struct json *keys[FEW_KEYS];
         size_t count = 0;
         if (object->len > FEW_KEYS)
-                return many_keys_differ(scan, object);
+                return twice_of_many(object, slots, ret_first);
         const struct json *end = object + object->span;
         for (const struct json *key = object + 1; key < end; key += 1 + key[1].span) {
                 for (size_t i = 0; i < count; i++) {
+                        *ret_first = keys[i];
                         if (keys[i]->len == key->len && str_eq(json_raw(keys[i]), json_raw(key)))
-                                return fail_twice(scan, key);
+                                return key;
                 }
                 keys[count++] = key;
         }
-        return true;
+        return NULL;
+}
+
+/* RFC 8259 4 leaves open what a key twice means; we do not. */
+static bool keys_differ(struct scan *scan, const struct json *object)
+{
+        const struct json *first;
+        const struct json *second = json_twice(object, &scan->slots, &first);
+        if (second == NULL)
+                return true;
+        fail(scan, ERR_syntax, scan->begin + second->at, second->len + 2,
+             "this key stands here twice");
+        scan->trouble->kind = TROUBLE_twice;
+        scan->trouble->also_at = first->at;
+        scan->trouble->also_len = first->len + 2;
+        return false;
 }
 
 /* What follows a value: a comma, the end of its container, or the end of the text. */
@@ -421,11 +436,12 @@ enum err json_read(struct str text, const struct json_limits *limits, struct are
         uint32_t nodes_max = limits->nodes_max == 0 ? NODES_PRESET : limits->nodes_max;
         uint32_t depth_max = limits->depth_max == 0 ? DEPTH_PRESET : limits->depth_max;
         CHECK(depth_max <= JSON_DEPTH_MAX);
-        *ret_trouble = (struct json_trouble){.what = "out of memory"};
+        *ret_trouble = (struct json_trouble){.kind = TROUBLE_limit, .what = "out of memory"};
         struct scan scan = {.begin = text.ptr,
                             .at = text.ptr,
                             .end = text.ptr + text.len,
                             .depth_max = depth_max,
+                            .slots = {.arena = arena},
                             .arena = arena,
                             .trouble = ret_trouble,
                             .source = limits->source};
