@@ -20,11 +20,13 @@
 #include "wire/fields.h"
 
 enum {
-        ROUTE_PARAMS_MAX = 16,   /* {…} in one template */
-        ROUTE_SEGMENTS_MAX = 64, /* of one template, with the API's path */
-        ROUTE_METHODS_MAX = 64,  /* different methods named in one table */
-        ROUTE_SAME_MAX = 256,    /* routes with the same template in one API */
-        ROUTE_VISITS_MAX = 4096, /* places that one look-up may have to try, in one API */
+        ROUTE_PARAMS_MAX = 16,     /* {…} in one template */
+        ROUTE_SEGMENTS_MAX = 64,   /* of one template, with the API's path */
+        ROUTE_LITERAL_MAX = 255,   /* bytes of one literal segment */
+        ROUTE_CONDITIONS_MAX = 16, /* of one route */
+        ROUTE_METHODS_MAX = 64,    /* different methods named in one table */
+        ROUTE_SAME_MAX = 256,      /* routes with the same template in one API */
+        ROUTE_VISITS_MAX = 4096,   /* places that one look-up may have to try, in one API */
         ROUTE_LISTENERS_MAX = 1024,
 };
 
@@ -57,8 +59,8 @@ enum route_fault_kind {
         ROUTE_FAULT_CONDITION,    /* not a header's name */
         ROUTE_FAULT_MANY_SAME,    /* ROUTE_SAME_MAX */
         ROUTE_FAULT_MANY_METHODS, /* ROUTE_METHODS_MAX */
-        ROUTE_FAULT_DEEP,         /* ROUTE_SEGMENTS_MAX, ROUTE_PARAMS_MAX */
-        ROUTE_FAULT_WIDE,         /* ROUTE_VISITS_MAX: too many templates overlap in this API */
+        ROUTE_FAULT_DEEP, /* ROUTE_SEGMENTS_MAX, _PARAMS_MAX, _LITERAL_MAX, _CONDITIONS_MAX */
+        ROUTE_FAULT_WIDE, /* ROUTE_VISITS_MAX: too many templates overlap in this API */
 };
 
 /* `first` and `second` are values (of route, API or channel) as they were given; the second is NULL
