@@ -178,7 +178,7 @@ void ip_write(const uint8_t bytes[16], struct text *out)
 static uint8_t mask_at(unsigned bits, unsigned i)
 {
         unsigned in = bits <= i * 8 ? 0 : bits - i * 8;
-        return in >= 8 ? 0xff : (uint8_t)(0xff00u >> in);
+        return (uint8_t)(in >= 8 ? 0xff : 0xff00u >> in);
 }
 
 enum err cidr_read(struct str s, struct cidr *ret_cidr)
