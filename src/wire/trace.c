@@ -86,7 +86,7 @@ enum err trace_of(const struct fields *fields, struct trace *ret_trace)
 
 /* ---- tracestate ---- */
 
-enum { KEY_MAX = 256, TENANT_MAX = 241, SYSTEM_MAX = 14, VALUE_MAX = 256, MEMBER_LONG = 128 };
+enum { KEY_MAX = 256, OWNER_MAX = 241, SYSTEM_MAX = 14, VALUE_MAX = 256, MEMBER_LONG = 128 };
 
 static bool is_letter(char c)
 {
@@ -106,10 +106,10 @@ static bool is_key_part(struct str s, size_t max)
 
 static bool is_key(struct str key)
 {
-        struct str system = key, tenant = str_cut(&system, '@');
+        struct str system = key, owner = str_cut(&system, '@');
         if (system.ptr == NULL)
                 return is_key_part(key, KEY_MAX);
-        return is_key_part(tenant, TENANT_MAX) && is_key_part(system, SYSTEM_MAX) &&
+        return is_key_part(owner, OWNER_MAX) && is_key_part(system, SYSTEM_MAX) &&
                is_letter(system.ptr[0]);
 }
 
