@@ -71,8 +71,13 @@ static void cascade(struct wheel *wheel, uint64_t tick)
                 list_init(&moved);
                 list_move(&moved, &wheel->slots[level][slot]);
                 wheel->busy[level] &= ~((uint64_t)1 << slot);
-                while ((node = list_pop(&moved)) != NULL)
-                        seat(wheel, list_entry(node, struct timer, node), tick, tick);
+                while ((node = list_pop(&moved)) != NULL) {
+                        struct timer *timer = list_entry(node, struct timer, node);
+                        if (timer->due == TIMER_NEVER)
+                                timer->seat = 0;
+                        else
+                                seat(wheel, timer, tick, tick);
+                }
         }
 }
 

@@ -17,8 +17,8 @@ struct timer {
 
 enum { WHEEL_BITS = 6, WHEEL_SLOTS = 1 << WHEEL_BITS, WHEEL_LEVELS = 5, WHEEL_TICK_SHIFT = 20 };
 
-/* Ticks of 2^20 ns (1.05 ms), five levels of 64 slots: seats up to 13 days ahead, later ones are
- * seated at the end and move when they get there. */
+/* Ticks of 2^20 ns (1.05 ms), five levels of 64 slots: seats up to 6 days ahead, later ones are
+ * seated at the end and move when they get there. A timer fires within two ticks of its time. */
 struct wheel {
         uint64_t tick; /* the last tick whose slot was fired */
         uint64_t busy[WHEEL_LEVELS];
@@ -41,8 +41,8 @@ void wheel_seat(struct wheel *wheel, struct timer *timer);
 /* Fires what is due; timers may be set, stopped and freed in between. */
 void wheel_turn(struct wheel *wheel, uint64_t now);
 
-/* When the next slot comes round, TIMER_NEVER if the wheel is empty. Never later than a due time.
- */
+/* When the next slot comes round, at most two ticks after the first due time; TIMER_NEVER if there
+ * is none. A slot whose timers were stopped may still come round, once. */
 uint64_t wheel_next(const struct wheel *wheel);
 
 /* Takes it off the wheel: before its memory goes. */
