@@ -38,6 +38,9 @@ MALLOC_FILES = {
     "src/gate/roster.c": "entries, in chunks",
     "src/io/loop.c": "the loop itself, once a thread",
     "src/io/poll_epoll.c": "the driver itself, once a loop",
+    "src/io/sim.c": "the simulated world of tests",
+    "src/io/sim_net.c": "the simulated world of tests",
+    "src/io/sim_peer.c": "the simulated world of tests",
 }
 
 ABOVE_IO = ("wire", "schema", "contract", "script", "net", "http", "gate", "policy", "identity",
