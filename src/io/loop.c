@@ -96,7 +96,8 @@ static void read_clock(struct loop *loop)
 
 static uint64_t time_to_wait(const struct loop *loop, uint64_t wait)
 {
-        if (!list_is_empty(&loop->ready) || !list_is_empty(&loop->readers))
+        if (!list_is_empty(&loop->ready) || !list_is_empty(&loop->readers) ||
+            !list_is_empty(&loop->writers))
                 return 0;
         uint64_t next = wheel_next(&loop->wheel);
         if (next == TIMER_NEVER)

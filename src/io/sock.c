@@ -16,7 +16,17 @@ static void fail(struct sock *sock, enum err err)
         sock->is_down = true;
         list_remove(&sock->readers);
         list_remove(&sock->writers);
+        buf_fini(&sock->out);
         sock->ops->down(sock, err);
+}
+
+/* For failures met while somebody above is sending: told at the end of the turn, never inside the
+ * call. */
+static void fail_later(struct sock *sock, enum err err)
+{
+        sock->error = (uint8_t)err;
+        list_remove(&sock->writers);
+        list_push(&sock->loop->writers, &sock->writers);
 }
 
 static void queue_reader(struct sock *sock)
@@ -52,6 +62,12 @@ static void receive(struct sock *sock)
         }
 }
 
+static enum err fault_of(struct sock *sock)
+{
+        enum err err = sock->loop->driver->opened(sock->loop->world, sock->fd);
+        return err == ERR_ok ? ERR_reset : err;
+}
+
 static void connected(struct sock *sock)
 {
         enum err err = sock->loop->driver->opened(sock->loop->world, sock->fd);
@@ -62,7 +78,7 @@ static void connected(struct sock *sock)
         sock->is_connecting = false;
         sock->may_write = true;
         sock->ops->up(sock);
-        if (sock_is_open(sock) && sock->out.len > 0)
+        if (sock_is_open(sock) && !sock->is_down && (sock->out.len > 0 || sock->is_shut))
                 queue_writer(sock);
 }
 
@@ -84,9 +100,14 @@ static void on_event(struct watcher *watcher, unsigned flags)
         }
         if (flags & EVENT_END)
                 sock->end_hint = true;
+        if (sock->has_ended) { /* receiving would give the end again, not the fault */
+                if (flags & EVENT_FAULT)
+                        fail(sock, fault_of(sock));
+                return;
+        }
         if (flags & (EVENT_READ | EVENT_END | EVENT_FAULT)) {
-                sock->may_read = !sock->has_ended || (flags & EVENT_FAULT) != 0;
-                if (sock->may_read && !sock->is_paused)
+                sock->may_read = true;
+                if (!sock->is_paused)
                         receive(sock);
         }
 }
@@ -127,7 +148,7 @@ enum err sock_dial(struct sock *sock, struct loop *loop, const struct sock_ops *
 size_t sock_room(struct sock *sock)
 {
         size_t room = buf_room(&sock->out);
-        if (sock->is_down || sock->is_shut || !sock_is_open(sock))
+        if (sock->is_down || sock->is_shut || sock->error != 0 || !sock_is_open(sock))
                 return 0;
         if (room >= LEAST_ROOM && !sock->is_short)
                 return room;
@@ -157,19 +178,22 @@ static void stall(struct sock *sock)
                 timer_set(loop, &loop->stall, loop->now + STALL_NS);
 }
 
-/* Writes what is gathered and then `count` more pieces; returns how many bytes of those were taken,
- * SIZE_MAX when the socket has failed. */
-static size_t write_through(struct sock *sock, const struct iovec *iov, int count)
+/* Writes what is gathered and, when all of that fits in one call, `count` more pieces. On success
+ * ret_taken is how many bytes of those were taken. */
+static enum err write_through(struct sock *sock, const struct iovec *iov, int count,
+                              size_t *ret_taken)
 {
         struct iovec all[IOV_MAX_HERE];
         struct loop *loop = sock->loop;
         size_t queued = sock->out.len;
         int n = buf_iovec(&sock->out, all, IOV_MAX_HERE - count);
         size_t total = 0;
-        for (int i = 0; i < count; i++)
-                all[n++] = iov[i];
         for (int i = 0; i < n; i++)
                 total += all[i].iov_len;
+        for (int i = 0; i < count && total >= queued; i++) {
+                all[n++] = iov[i];
+                total += iov[i].iov_len;
+        }
         ssize_t sent = loop->driver->send(loop->world, sock->fd, all, n);
         if (sent == -(ssize_t)ERR_memory) {
                 stall(sock);
@@ -177,13 +201,13 @@ static size_t write_through(struct sock *sock, const struct iovec *iov, int coun
         } else if (sent == -(ssize_t)ERR_again) {
                 sent = 0;
         } else if (sent < 0) {
-                fail(sock, (enum err) - sent);
-                return SIZE_MAX;
+                return (enum err) - sent;
         }
         if ((size_t)sent < total)
                 sock->may_write = false;
         buf_drop(&sock->out, size_min((size_t)sent, queued));
-        return (size_t)sent > queued ? (size_t)sent - queued : 0;
+        *ret_taken = (size_t)sent > queued ? (size_t)sent - queued : 0;
+        return ERR_ok;
 }
 
 static void gather(struct sock *sock, const struct iovec *iov, int count, size_t skip)
@@ -192,7 +216,7 @@ static void gather(struct sock *sock, const struct iovec *iov, int count, size_t
                 size_t cut = size_min(skip, iov[i].iov_len);
                 skip -= cut;
                 if (!buf_add(&sock->out, (char *)iov[i].iov_base + cut, iov[i].iov_len - cut)) {
-                        fail(sock, ERR_memory);
+                        fail_later(sock, ERR_memory);
                         return;
                 }
         }
@@ -202,18 +226,21 @@ static void gather(struct sock *sock, const struct iovec *iov, int count, size_t
 void sock_send(struct sock *sock, const struct iovec *iov, int count, size_t total)
 {
         size_t taken = 0;
+        enum err err = ERR_ok;
         CHECK(count <= 4 && !sock->is_shut);
-        if (sock->is_down || !sock_is_open(sock))
+        if (sock->is_down || sock->error != 0 || !sock_is_open(sock))
                 return;
         if (total >= SOCK_DIRECT && sock->may_write && !sock->is_connecting)
-                taken = write_through(sock, iov, count);
-        if (taken < total)
+                err = write_through(sock, iov, count, &taken);
+        if (err != ERR_ok)
+                fail_later(sock, err);
+        else if (taken < total)
                 gather(sock, iov, count, taken);
 }
 
 char *sock_reserve(struct sock *sock, size_t len)
 {
-        if (sock->is_down || sock->is_shut || !sock_is_open(sock))
+        if (sock->is_down || sock->is_shut || sock->error != 0 || !sock_is_open(sock))
                 return NULL;
         return buf_reserve(&sock->out, len);
 }
@@ -226,11 +253,17 @@ void sock_commit(struct sock *sock, size_t len)
 
 void sock_flush(struct sock *sock)
 {
-        if (sock->is_down || !sock_is_open(sock) || sock->is_connecting || !sock->may_write)
+        size_t taken;
+        enum err err = (enum err)sock->error;
+        if (sock->is_down || !sock_is_open(sock))
                 return;
-        while (sock->out.len > 0 && sock->may_write) {
-                if (write_through(sock, NULL, 0) == SIZE_MAX)
-                        return;
+        if (err == ERR_ok && (sock->is_connecting || !sock->may_write))
+                return;
+        while (err == ERR_ok && sock->out.len > 0 && sock->may_write)
+                err = write_through(sock, NULL, 0, &taken);
+        if (err != ERR_ok) {
+                fail(sock, err);
+                return;
         }
         if (sock->is_shut && sock->out.len == 0 && !sock->is_fin_sent) {
                 sock->is_fin_sent = true;

@@ -36,6 +36,7 @@ struct sock {
         bool is_fin_sent : 1;
         bool is_down : 1;
         bool end_hint : 1; /* the driver said that the end is near */
+        uint8_t error;     /* enum err: to be told at the end of the turn */
 };
 
 /* Takes over a connected descriptor. After an error it is closed. */
@@ -50,7 +51,8 @@ must_use enum err sock_dial(struct sock *sock, struct loop *loop, const struct s
 /* How many bytes sock_send takes now. After 0, `room` is called once there is some again. */
 size_t sock_room(struct sock *sock);
 
-/* Sends all of it; total must not exceed sock_room. */
+/* Sends all of it; total must not exceed sock_room. When it fails, `down` follows at the end of the
+ * turn, never inside this call. */
 void sock_send(struct sock *sock, const struct iovec *iov, int count, size_t total);
 
 /* A place for up to len (<= PAGE_ROOM) bytes at the end of what is gathered; NULL when there is no
@@ -64,7 +66,7 @@ static inline size_t sock_queued(const struct sock *sock)
         return sock->out.len;
 }
 
-/* Leaves now what was gathered. */
+/* Leaves now what was gathered; may call down, room and flushed. */
 void sock_flush(struct sock *sock);
 
 void sock_pause(struct sock *sock);
