@@ -7,7 +7,7 @@ enum err addr_read_ip(struct str ip, uint16_t port, struct addr *ret_addr)
 {
         char text[INET6_ADDRSTRLEN];
         struct addr addr = {0};
-        if (ip.len == 0 || ip.len >= sizeof text)
+        if (ip.len == 0 || ip.len >= sizeof text || str_find(ip, '\0') >= 0)
                 return ERR_syntax;
         memcpy(text, ip.ptr, ip.len);
         text[ip.len] = '\0';
@@ -46,6 +46,9 @@ enum err addr_read(struct str text, struct addr *ret_addr)
                 return err;
         if (port > UINT16_MAX)
                 return ERR_range;
+        bool is_v6 = str_find(ip, ':') >= 0;
+        if (is_v6 != str_starts(text, S("[")))
+                return ERR_syntax;
         return addr_read_ip(ip, (uint16_t)port, ret_addr);
 }
 
