@@ -3,14 +3,13 @@
 
 void link_deliver(struct link *link, struct loop *loop, struct slice bytes)
 {
-        while (bytes.len > 0) {
-                size_t used = link->above->data(link, bytes);
-                if (used >= bytes.len)
-                        return;
-                loop_run_ready(loop);
+        size_t used = link->above->data(link, bytes);
+        while (used < bytes.len) {
                 bytes.ptr += used;
                 bytes.len -= used;
-                if (used == 0 && link->above->data(link, bytes) == 0)
+                loop_run_ready(loop);
+                used = link->above->data(link, bytes);
+                if (used == 0)
                         return;
         }
 }
