@@ -24,10 +24,10 @@ static void on_event(struct watcher *watcher, unsigned flags)
                 enum err err = loop->driver->accept(loop->world, listener->fd, &peer, &fd);
                 if (err == ERR_ok)
                         listener->accepted(listener, fd, &peer);
-                else if (err == ERR_no_files || err == ERR_memory)
-                        rest(listener);
-                else if (err != ERR_reset) /* that caller is gone; the next may be there */
+                else if (err == ERR_again)
                         return;
+                else if (err != ERR_reset && err != ERR_unreachable && err != ERR_timeout)
+                        rest(listener); /* of those three only that caller is gone */
         }
 }
 

@@ -1,6 +1,6 @@
 /* listen.h -- a listening socket on a loop: accepts, a few per turn, and hands on. When the system
- * is out of descriptors it rests a moment instead of spinning; callers wait in the kernel's queue.
- */
+ * is out of descriptors, or refuses for another reason, it rests a moment instead of spinning;
+ * callers wait in the kernel's queue. */
 #pragma once
 
 #include "io/addr.h"
@@ -12,7 +12,7 @@ struct listener {
         struct timer rest;
         int fd;
         bool is_open, is_resting;
-        uint64_t rests; /* how often descriptors or memory ran out */
+        uint64_t rests; /* how often the system could not accept */
         void *owner;
         /* A connection came; takes over fd. */
         void (*accepted)(struct listener *listener, int fd, const struct addr *peer);
