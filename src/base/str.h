@@ -113,6 +113,6 @@ void text_u64(struct text *text, uint64_t value);
 void text_i64(struct text *text, int64_t value);
 void text_hex(struct text *text, uint64_t value, unsigned digits); /* leading zeros kept */
 void text_format(struct text *text, const char *format, ...) printf_like(2, 3);
-void text_vformat(struct text *text, const char *format, va_list args);
+void text_vformat(struct text *text, const char *format, va_list args) printf_like(2, 0);
 /* As the content of a JSON string: quotes, controls and invalid UTF-8 escaped; no quotes around. */
 void text_json(struct text *text, struct str s);

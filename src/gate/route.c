@@ -7,7 +7,7 @@
 #include "gate/route_int.h"
 #include "wire/target.h"
 
-enum { NO_NODE = UINT32_MAX };
+static const uint32_t NO_NODE = UINT32_MAX;
 
 /* ---- children ---- */
 

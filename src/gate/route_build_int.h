@@ -4,7 +4,7 @@
 
 #include "gate/route_int.h"
 
-enum { ROUTE_NONE = UINT32_MAX };
+static const uint32_t ROUTE_NONE = UINT32_MAX;
 
 struct route_channel {
         struct str name;
