@@ -25,7 +25,12 @@ import floors
 ROOT = floors.ROOT
 SRC = floors.SRC
 CACHE = ROOT / "build" / "tidy.json"
-CLANG_FORMAT = "clang-format-19"
+CLANG_FORMAT, CLANG = "clang-format-19", "clang-19"
+CLANG_FLAGS = ("-std=c17", "-D_GNU_SOURCE", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion",
+               "-Wno-sign-conversion", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes",
+               "-Wvla", "-Wpointer-arith", "-Wcast-qual", "-Wwrite-strings", "-Wundef",
+               "-Wformat=2", "-Wimplicit-fallthrough", "-Wno-missing-field-initializers",
+               "-mcx16")
 
 FUNCTION_LINES, FILE_LINES, MEMBERS, PARAMETERS, COLUMNS, NESTING = 70, 800, 24, 5, 100, 3
 
@@ -295,6 +300,33 @@ def check_headers(faults, cache):
             faults.add(header, 1, f"does not compile alone; include what it needs ({first.strip()})")
 
 
+def compile_clang(path):
+    """The warnings of the other compiler; gcc's come with the build."""
+    where = path.relative_to(ROOT)
+    run = subprocess.run([CLANG, *CLANG_FLAGS, "-Isrc", "-fsyntax-only", str(where)], cwd=ROOT,
+                         text=True, capture_output=True)
+    return run.returncode, run.stderr
+
+
+def check_clang(faults, cache):
+    todo = {}
+    for path in c_files(".c"):
+        parts = path.relative_to(ROOT).parts
+        if parts[0] == "src" or parts[:2] == ("test", "unit"):
+            near = [read(one) for one in path.parent.glob("*.h")]
+            key = "c" + digest(CLANG_FLAGS, *near, *(read(one) for one in sorted(closure(path, set()))))
+            if cache.get(key) != "ok":
+                todo[path] = key
+            else:
+                cache.use(key)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for (path, key), (status, errors) in zip(todo.items(), pool.map(compile_clang, todo)):
+            if status == 0:
+                cache.put(key)
+            for match in re.finditer(r"^([^:\n]+):(\d+):\d+: error: (.*)$", errors, re.M):
+                faults.add(ROOT / match.group(1), int(match.group(2)), f"{CLANG}: {match.group(3)}")
+
+
 def check_format(faults, cache):
     style = read(ROOT / ".clang-format")
     todo = {}
@@ -394,6 +426,7 @@ def main(mode):
     check_texts(faults)
     check_lists(faults)
     check_headers(faults, cache)
+    check_clang(faults, cache)
     check_format(faults, cache)
     if mode != "quick":
         check_generated(faults)

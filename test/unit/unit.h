@@ -33,7 +33,7 @@ static inline void assert_text_at(struct str actual, struct str expected, const 
 /* True when fn(arg), run in a child with its stderr closed, ends by SIGABRT: a failed check. */
 static inline bool dies(void (*fn)(void *arg), void *arg)
 {
-        int status;
+        int status = 0;
         fflush(NULL);
         pid_t child = fork();
         if (child == 0) {

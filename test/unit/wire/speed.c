@@ -52,7 +52,7 @@ static void head(const char *name, enum h1_kind kind, struct str bytes)
                         if (h1_read(&h, bytes, &used) != H1_DONE)
                                 printf("refused\n");
                 }
-                double each = (now_ns() - start) / ROUNDS;
+                double each = (now_ns() - start) / (double)ROUNDS;
                 best = each < best ? each : best;
         }
         printf("%-28s %4zu B %7.1f ns\n", name, bytes.len, best);
@@ -67,7 +67,8 @@ static void names(void)
                 double start = now_ns();
                 for (int i = 0; i < ROUNDS; i++)
                         sink += name_find(text[n]);
-                printf("name_find %-30s %5.1f ns\n", text[n].ptr, (now_ns() - start) / ROUNDS);
+                printf("name_find %-30s %5.1f ns\n", text[n].ptr,
+                       (now_ns() - start) / (double)ROUNDS);
         }
 }
 
