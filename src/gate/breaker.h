@@ -29,8 +29,8 @@ struct breaker {
 struct breaker_worker {
         struct breaker *breaker;
         const struct breaker_rule *rule;
-        uint64_t epoch; /* of the successes not told yet */
-        uint32_t successes;
+        uint64_t epoch;
+        uint64_t successes[2]; /* not told yet: of this epoch, of the one before */
 };
 
 enum breaker_pass { BREAKER_REFUSE, BREAKER_PASS, BREAKER_PROBE };
