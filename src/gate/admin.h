@@ -1,0 +1,124 @@
+/* admin.h -- the gateway's own site: what it tells of itself, and what may be asked of it. Served
+ * by the steward's loop, on the same HTTP as the gateway. On a TCP address it is read only, for
+ * names of this machine (no name that somebody else's DNS made up gets an answer): /livez, /readyz,
+ * /metrics, /status. On the unix socket, which only its owner can open, also POST /reload, /drain,
+ * /stop, /upgrade, /reopen, GET /logs, and consumers and their keys.
+ *
+ * It knows neither processes nor commands: what it must ask for, it asks by `struct admin_calls`.
+ * One thread, the steward's. */
+#pragma once
+
+#include "gate/worker.h"
+
+struct count_board;
+struct journal;
+
+enum {
+        ADMIN_DOORS_MAX = 8,
+        ADMIN_CONNECTIONS_MAX = 64,    /* of each door */
+        ADMIN_BODY_MAX = 64 * 1024,    /* of a request */
+        ADMIN_FOLLOWERS_MAX = 8,       /* of the log, at once */
+        ADMIN_STATUS_MAX = 1024 * 1024 /* bytes of /status; what does not fit is left out */
+};
+
+struct admin_listener {
+        struct str name, address;
+        bool is_secure;
+};
+
+/* What the data process knows. Texts are valid until the turn ends. */
+struct admin_state {
+        struct str version, instance;
+        uint64_t started;       /* ns since 1970 */
+        struct str config_path; /* empty: given as text */
+        struct str config_hash; /* of the configuration in force */
+        uint64_t config_wall;   /* when it was put in force */
+        uint64_t config_number; /* of its snapshot */
+        uint64_t reload_wall;   /* the last one, whatever became of it; 0: none yet */
+        bool reload_is_good;
+        struct str reload_text; /* why not, for people */
+        struct str not_ready;   /* empty: ready; else why not, one sentence, or one each line */
+        bool is_draining;
+        const struct admin_listener *listeners;
+        unsigned listener_count;
+};
+
+enum admin_action { ADMIN_DRAIN, ADMIN_STOP, ADMIN_UPGRADE, ADMIN_REOPEN };
+
+struct admin_key {
+        struct str consumer, key;
+        struct str id;     /* empty: made of the key */
+        int64_t expires_s; /* 0: never */
+};
+
+/* What the data process does when it is asked. Any may be NULL: then it is not offered. */
+struct admin_calls {
+        void *arg;
+        void (*state)(void *arg, struct admin_state *ret_state);
+        /* Begins to read the configuration anew, or will once the reload under way is over. Returns
+         * the number of the reload that does it; admin_reloaded tells what came of it. */
+        uint64_t (*reload)(void *arg);
+        /* Answered with 202 when ERR_ok; it may take its time. */
+        enum err (*act)(void *arg, enum admin_action action);
+        /* ERR_missing: no such consumer, no such key; ERR_exists: of another consumer; ERR_range,
+         * ERR_limit: as roster.h. */
+        enum err (*put_key)(void *arg, const struct admin_key *key);
+        enum err (*remove_key)(void *arg, struct str consumer, struct str key);
+        enum err (*put_consumer)(void *arg, const struct consumer *consumer);
+        enum err (*remove_consumer)(void *arg, struct str name);
+};
+
+/* What came of a reload. `faults` is a JSON array for machines, `text` what a person reads. */
+struct admin_outcome {
+        uint64_t number;
+        bool is_good;
+        struct str hash, text, faults;
+};
+
+/* An entrance of the admin; its memory is the admin's. */
+struct admin_door {
+        struct entrance entrance;
+        struct str host; /* of the configured address: allowed as a name besides localhost */
+        bool is_socket;
+};
+
+struct admin {
+        struct http http;
+        struct gate *gate;
+        struct count_board *board;
+        struct counts *counts; /* the steward's own */
+        struct journal *journal;
+        struct admin_calls calls;
+        struct list waiting; /* exchanges that wait for a reload */
+        struct admin_door doors[ADMIN_DOORS_MAX];
+        unsigned door_count;
+        struct arena arena;
+        char date[32];
+        uint64_t date_second;
+};
+
+extern const struct site admin_site;
+
+/* `gate`, `board`, `journal` and what `calls` point to must outlive it. */
+struct admin_setup {
+        struct loop *loop;
+        struct gate *gate;
+        struct count_board *board;
+        struct journal *journal; /* NULL: no /logs */
+        const struct admin_calls *calls;
+};
+
+void admin_init(struct admin *admin, const struct admin_setup *setup);
+
+/* Begins to accept on fd, which stays the caller's. `address` as configured ("localhost:9901") or
+ * the path of the socket. ERR_limit: no more doors. */
+must_use enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str address);
+
+/* Stops accepting; what is under way is answered, followers are let go. */
+void admin_drain(struct admin *admin);
+
+/* Every connection must have ended. */
+void admin_fini(struct admin *admin);
+
+/* Answers those who wait for that reload or one before it. */
+void admin_reloaded(struct admin *admin, const struct admin_outcome *outcome);
