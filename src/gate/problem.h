@@ -25,6 +25,7 @@ struct problem_member {
 struct problem {
         enum reason reason; /* code, status, title */
         uint16_t status;    /* 0: that of the reason */
+        struct str code;    /* empty: the reason's token */
         struct str title;   /* empty: the reason's sentence */
         struct str detail;  /* why, this time; may be empty */
         struct str request_id;

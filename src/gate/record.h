@@ -22,7 +22,7 @@ struct record_request {
 /* Names of what had to do with it; empty where nothing did. */
 struct record_who {
         struct str api, channel, consumer, credential, upstream;
-        uint32_t api_id, route_id, upstream_id; /* for counters; UINT32_MAX: none */
+        uint32_t api_id, route_id, upstream_id; /* `series` of the same; UINT32_MAX: none */
 };
 
 /* How it is found again: texts, hex where they are numbers. */

@@ -39,7 +39,8 @@ struct channel {
 struct api {
         struct str name, path;
         uint32_t id;
-        bool is_strict; /* path_strict */
+        uint32_t series; /* count.h */
+        bool is_strict;  /* path_strict */
         const struct json *node;
 };
 
@@ -47,6 +48,7 @@ struct route {
         struct str name;     /* as written: "GET /orders/{id}"; of an API without routes its name */
         struct str template; /* whole path template */
         uint32_t id;
+        uint32_t series; /* count.h */
         const struct api *api;
         const struct channel *channel;
         const struct upstream *upstream;

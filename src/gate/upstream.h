@@ -30,7 +30,8 @@ struct upstream_target {
 
 struct upstream {
         struct str name;
-        uint32_t id; /* for counters */
+        uint32_t id;
+        uint32_t series; /* count.h */
         const struct upstream_target *targets;
         uint32_t target_count;
         enum balance_kind balance;
