@@ -3,7 +3,6 @@
  * the work in hand is about to be ended by its owner. */
 #include "base/arena.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -143,15 +142,25 @@ char *arena_cstr(struct arena *arena, struct str s)
         return copy;
 }
 
+struct str arena_vformat(struct arena *arena, const char *format, va_list args)
+{
+        va_list again;
+        va_copy(again, args);
+        int n = vsnprintf(NULL, 0, format, args);
+        CHECK(n >= 0);
+        char *text = arena_alloc(arena, (size_t)n + 1);
+        vsnprintf(text, (size_t)n + 1, format, again);
+        va_end(again);
+        return (struct str){text, (size_t)n};
+}
+
 struct str arena_format(struct arena *arena, const char *format, ...)
 {
         va_list args;
-        struct text text = text_grow(arena, SIZE_MAX);
         va_start(args, format);
-        text_vformat(&text, format, args);
+        struct str text = arena_vformat(arena, format, args);
         va_end(args);
-        CHECK(!text.is_cut);
-        return text_str(&text);
+        return text;
 }
 
 void arena_defer(struct arena *arena, void (*fn)(void *arg), void *arg)

@@ -3,6 +3,8 @@
  * failure sticks, so that the owner checks `is_failed` between its steps and nobody else has to. */
 #pragma once
 
+#include <stdarg.h>
+
 #include "base/base.h"
 #include "base/page.h"
 #include "base/str.h"
@@ -38,6 +40,7 @@ void *arena_zero(struct arena *arena, size_t count, size_t size);
 struct str arena_str(struct arena *arena, struct str s); /* a copy */
 char *arena_cstr(struct arena *arena, struct str s);     /* a copy with a NUL behind */
 struct str arena_format(struct arena *arena, const char *format, ...) printf_like(2, 3);
+struct str arena_vformat(struct arena *arena, const char *format, va_list args);
 
 /* fn(arg) is called by arena_fini. */
 void arena_defer(struct arena *arena, void (*fn)(void *arg), void *arg);

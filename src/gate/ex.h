@@ -9,6 +9,8 @@
 #include "wire/fields.h"
 
 struct exchange;
+struct roster;
+struct route;
 enum verdict;
 
 /* Who calls, as far as it was proved. Set by auth, read by limits, logs and headers. */
@@ -55,7 +57,8 @@ struct str ex_api(const struct exchange *ex);
 struct str ex_route(const struct exchange *ex); /* its name */
 struct str ex_request_id(const struct exchange *ex);
 const struct roster *ex_roster(const struct exchange *ex);
-const struct bucket_table *ex_buckets(const struct exchange *ex);
+/* Cells of those who proved who they are, or of strangers: who cannot crowd out the others. */
+const struct bucket_table *ex_buckets(const struct exchange *ex, bool is_proved);
 uint64_t ex_now(const struct exchange *ex);  /* ns, monotonic, for intervals and cells */
 uint64_t ex_wall(const struct exchange *ex); /* ns since 1970 */
 
@@ -67,6 +70,9 @@ struct str ex_text(struct exchange *ex, const char *format, ...) printf_like(2, 
 /* What a template with ${channel}, ${consumer}, ${request_id}, ${param.NAME}, ${host}, ${path}, …
  * gives for this exchange; a value, never evaluated again. */
 struct str ex_fill(struct exchange *ex, struct str template);
+
+/* True when ex_fill knows that name: for prepare. */
+bool ex_can_fill(struct str name);
 
 /* ---- answers: VERDICT_REPLY, to be returned ---- */
 
@@ -85,9 +91,10 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
 
 struct ask {
         struct str method;
-        struct str url; /* http://host[:port]/path?query, or api://NAME/path: an API of this gate,
-                           through its whole chain */
-        struct fields fields; /* sent as they are */
+        const struct route *outlet; /* where to, from prepare_outlet; NULL: to this gate itself, on the
+                                       asker's listener and host, through the whole chain */
+        struct str path, query;     /* below the outlet's URL; query NULL ptr: none */
+        struct fields fields;       /* sent as they are */
         int64_t timeout_ns;
         size_t body_max; /* of the answer; more is a failure */
 };

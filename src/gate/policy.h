@@ -7,6 +7,9 @@
 #include "gate/ex.h"
 #include "schema/setting.h"
 
+struct config;
+struct gate;
+
 /* The order of policies is the order of stages, and within a stage of policy/list.def. Responses
  * pass in reverse. Whoever needs another order makes a second route. */
 enum stage {
@@ -49,19 +52,32 @@ enum retry_on {
 };
 
 /* Where a conf stands, for prepare: to find live cells by identity, to complain with position. */
+struct compile;
+
 struct prepare {
         struct arena *arena; /* of the snapshot */
         struct faults *faults;
         const struct json *node; /* the value as written; NULL: a preset */
-        struct str level; /* "default", a channel's, API's or operation's name, as shown outside */
-        struct str identity;                /* stable: "api/orders/rate_limit", for cells */
-        bool is_floor;                      /* it stands in `enforce` */
-        struct roster *roster;              /* NULL when only checking */
-        const struct bucket_table *buckets; /* NULL when only checking */
-        /* Upstream, API and identity names that exist: for references. */
-        bool (*has_api)(const struct prepare *prepare, struct str name);
-        const void *compile; /* the compiler's own */
+        struct str level;        /* "gateway", "channel partner", "api orders", "operation GET /x" */
+        struct str limit_name;   /* operation, API, channel or "default": as the caller is told */
+        struct str identity;     /* stable: "api/orders/rate_limit", for cells */
+        bool is_floor;           /* it stands in `enforce` */
+        const struct config *config;
+        const struct gate *gate; /* NULL when only checking */
+        struct compile *compile; /* the compiler's own */
 };
+
+/* Where a policy's own requests go: an upstream of its own for this URL, with these times. Its faults
+ * are added to prepare->faults. */
+const struct route *prepare_outlet(const struct prepare *prepare, const struct url *url,
+                                   int64_t timeout_ns);
+
+/* The cell key of a limit in both tables; zero when only checking. */
+struct limit_keys {
+        struct hash_key known, strangers;
+};
+
+struct limit_keys prepare_limit(const struct prepare *prepare);
 
 /* A worked example: manual and test at once. Run on an exchange made of memory against an upstream
  * that answers 200 "hello" and shows what it got as X-Got-<field> response headers. */
@@ -81,6 +97,7 @@ struct policy {
         enum stage stage;
         size_t state_size;
         enum body_need request_body;
+        bool answers_preflight; /* asks to be called for OPTIONS on behalf of another method */
         /* Cross-checks and prepares conf, once per snapshot; faults are added to prepare->faults.
          */
         void (*prepare)(const struct prepare *prepare, void *conf);
@@ -93,7 +110,6 @@ struct policy {
         bool (*on_body)(struct exchange *ex, const void *conf, void *state, struct str bytes);
         /* Once, at the very end, also when the caller vanished while it waited. */
         void (*on_end)(struct exchange *ex, const void *conf, void *state);
-        /* What `off` does; NULL: the policy is just not there. */
         const struct example *examples; /* ends with promise NULL */
 };
 

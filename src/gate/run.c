@@ -29,6 +29,9 @@ static void gate_begin(struct exchange *ex)
         ex->trip = trip;
         trip->pin = pin_take(worker->pins);
         trip->snapshot = trip->pin->value;
+        fields_init(&trip->answer_fields, &ex->arena, 0);
+        if (ex->front.conn != NULL)
+                forward_arrive(ex, trip);
 }
 
 /* A fault came up since the last step: answer it while that is possible, break off where it is not. */
@@ -142,16 +145,40 @@ static void enter_route(struct exchange *ex, struct trip *trip)
         trip->states = arena_zero(&ex->arena, 1, route->chain.state_size);
         ex->timeouts = &route->timeouts;
         ex->times.deadline = ex->times.begin + route->timeouts.response;
+        if (route->timeouts.total > 0)
+                timer_set(ex->http->loop, &trip_clocks(ex, trip)->total,
+                          ex->times.begin + route->timeouts.total);
         ex->req.body.is_watched = route->chain.watches_request;
         if (route->api->path.len > 1)
                 below = str_skip(below, route->api->path.len);
-        trip->heading = (struct heading){below, ex->req.head.target.query};
+        trip->heading = (struct heading){.path = below, .query = ex->req.head.target.query};
+}
+
+/* A preflight asks for another method than its own: the route of that one answers it, if CORS is set
+ * there. */
+static enum route_kind find(struct exchange *ex, struct trip *trip, struct route_ask *ask)
+{
+        const struct fields *fields = &ex->req.head.fields;
+        enum route_kind kind = route_find(trip->snapshot->routes, ask, trip->found);
+        if (ex->req.head.method != METHOD_OPTIONS || kind != ROUTE_NO_METHOD)
+                return kind;
+        struct str wanted = fields_value(fields, NAME_access_control_request_method);
+        struct route_result other;
+        struct route_ask again = *ask;
+        again.method = wanted;
+        if (wanted.len == 0 || route_find(trip->snapshot->routes, &again, &other) != ROUTE_FOUND)
+                return kind;
+        const struct route *route = other.value;
+        if (!route->chain.answers_preflight)
+                return kind;
+        *ask = again;
+        *trip->found = other;
+        return ROUTE_FOUND;
 }
 
 static enum onward step_route(struct exchange *ex, struct trip *trip)
 {
         const struct head *head = &ex->req.head;
-        forward_arrive(ex, trip);
         if (answer_special(ex, trip))
                 return go(trip, STEP_RESPONSE);
         struct route_ask ask = {
@@ -163,7 +190,7 @@ static enum onward step_route(struct exchange *ex, struct trip *trip)
                 .listener = ex->entrance->id,
         };
         trip->found = arena_alloc(&ex->arena, sizeof *trip->found);
-        enum route_kind kind = route_find(trip->snapshot->routes, &ask, trip->found);
+        enum route_kind kind = find(ex, trip, &ask);
         if (kind == ROUTE_NO_HOST)
                 return refuse(ex, trip, REASON_wrong_host);
         if (kind == ROUTE_NO_PATH)
@@ -198,18 +225,50 @@ static void take_tier(struct trip *trip)
                 trip->tier = map_get(&trip->snapshot->tiers, trip->caller.tier);
 }
 
+/* Calls the policy in turn. */
+static enum verdict ask_policy(struct exchange *ex, struct trip *trip)
+{
+        struct walk *walk = &trip->walk;
+        const struct chain_step *step = trip_step(trip, walk->turn);
+        void *state = trip->states + trip->route->chain.at[walk->turn].state_at;
+        walk->begun = walk->ended = (uint16_t)(walk->turn + 1);
+        if (step->conf == NULL || step->policy->on_request == NULL)
+                return VERDICT_PASS;
+        return step->policy->on_request(ex, step->conf, state);
+}
+
+/* What a request of the same kind should meet the same target by (balance: hash). */
+static uint64_t balance_key(struct exchange *ex, const struct trip *trip)
+{
+        const struct upstream *upstream = trip->route->upstream;
+        const struct fields *fields = &ex->req.head.fields;
+        const struct field *field;
+        if (upstream->balance != BALANCE_HASH)
+                return 0;
+        switch (upstream->hash_by) {
+        case HASH_BY_CONSUMER:
+                if (trip->caller.is_known)
+                        return balance_seed(trip->caller.consumer);
+                break;
+        case HASH_BY_PATH:
+                return balance_seed(ex->req.head.target.path);
+        case HASH_BY_HEADER:
+                field = fields_find(fields, upstream->hash_header);
+                if (field != NULL)
+                        return balance_seed(field->value);
+                break;
+        case HASH_BY_IP:
+                break;
+        }
+        return balance_seed(str_from((const char *)trip->origin.address, 16));
+}
+
 static enum onward step_request(struct exchange *ex, struct trip *trip)
 {
-        const struct chain *chain = &trip->route->chain;
-        while (trip->turn < chain->count) {
+        const struct route *route = trip->route;
+        for (; trip->walk.turn < route->chain.count; trip->walk.turn++) {
                 take_tier(trip);
-                const struct chain_step *step = trip_step(trip, trip->turn);
-                void *state = trip->states + chain->at[trip->turn].state_at;
-                trip->begun = (uint16_t)(trip->turn + 1);
-                enum verdict verdict = VERDICT_PASS;
-                if (step->conf != NULL && step->policy->on_request != NULL)
-                        verdict = step->policy->on_request(ex, step->conf, state);
-                trip->is_waiting = verdict == VERDICT_WAIT;
+                enum verdict verdict = ask_policy(ex, trip);
                 if (verdict == VERDICT_WAIT)
                         return ONWARD_WAIT;
                 if (verdict == VERDICT_REPLY)
@@ -218,10 +277,9 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
                         exchange_fault(ex, REASON_overloaded);
                         return ONWARD_NEXT;
                 }
-                trip->turn++;
         }
-        upstream_begin(&trip->attempt, worker_of(ex), trip->route->upstream, ex_hash(ex));
-        ex->req.body.is_kept = trip->route->terms.retry_attempts > 1 && ex->req.body.length != 0;
+        upstream_begin(&trip->attempt, worker_of(ex), route->upstream, balance_key(ex, trip));
+        ex->req.body.is_kept = route->terms.retry_attempts > 1 && ex->req.body.length != 0;
         return go(trip, STEP_PICK);
 }
 
@@ -250,27 +308,17 @@ static enum onward step_pick(struct exchange *ex, struct trip *trip)
 
 /* ---- SEND ---- */
 
-static void proof_is_late(struct timer *timer)
-{
-        struct proof *proof = container_of(timer, struct proof, timer);
-        proof->is_late = true;
-        exchange_resume(proof->ex);
-}
-
 /* The head of a chunked request leaves only after a good first chunk line: what a parser downstream would
  * take for a request must not exist before the framing is known to be sound. */
 static bool is_proven(struct exchange *ex, struct trip *trip)
 {
-        struct proof *proof = trip->proof;
         if (ex->req.body.is_proven || ex->req.head.expects_continue)
                 return true;
-        if (proof != NULL)
-                return proof->is_late;
-        proof = trip->proof = arena_new(&ex->arena, struct proof);
-        proof->ex = ex;
-        timer_init(&proof->timer, proof_is_late);
-        timer_set(ex->http->loop, &proof->timer, loop_now(ex->http->loop) + PROOF_NS);
-        return false;
+        struct clocks *clocks = trip_clocks(ex, trip);
+        if (!clocks->is_proof_set)
+                timer_set(ex->http->loop, &clocks->proof, loop_now(ex->http->loop) + PROOF_NS);
+        clocks->is_proof_set = true;
+        return clocks->is_proof_late;
 }
 
 static enum onward step_send(struct exchange *ex, struct trip *trip)
@@ -309,17 +357,16 @@ static enum onward step_await(struct exchange *ex, struct trip *trip)
 
 static enum onward step_response(struct exchange *ex, struct trip *trip)
 {
+        struct walk *walk = &trip->walk;
         if (trip->is_own)
                 exchange_reset(ex, &ex->back, REASON_done);
-        while (trip->begun > 0) {
-                const struct chain_step *step = trip_step(trip, (uint16_t)(trip->begun - 1));
-                void *state = trip->states + trip->route->chain.at[trip->begun - 1].state_at;
-                trip->begun--;
+        while (walk->begun > 0) {
+                walk->begun--;
+                const struct chain_step *step = trip_step(trip, walk->begun);
+                void *state = trip->states + trip->route->chain.at[walk->begun].state_at;
                 if (step->conf != NULL && step->policy->on_response != NULL)
                         step->policy->on_response(ex, step->conf, state);
         }
-        if (ex->front.codec == NULL)
-                return go(trip, STEP_FINISH);
         exchange_send(ex, &ex->front);
         return go(trip, STEP_RELAY);
 }
@@ -347,7 +394,7 @@ static enum onward step_finish(struct exchange *ex, struct trip *trip)
 {
         exchange_reset(ex, &ex->back, REASON_done);
         if (!trip->is_ask)
-                worker_record(worker_of(ex), ex, trip);
+                witness(ex, trip);
         exchange_finish(ex);
         return ONWARD_DONE;
 }
@@ -356,15 +403,18 @@ static enum onward step_finish(struct exchange *ex, struct trip *trip)
 static void gate_end(struct exchange *ex)
 {
         struct trip *trip = ex->trip;
-        const struct chain *chain = trip->route == NULL ? NULL : &trip->route->chain;
-        for (uint16_t i = 0; chain != NULL && trip->states != NULL && i < trip->ended; i++) {
+        for (uint16_t i = 0; i < trip->walk.ended; i++) {
                 const struct chain_step *step = trip_step(trip, i);
+                void *state = trip->states + trip->route->chain.at[i].state_at;
                 if (step->conf != NULL && step->policy->on_end != NULL)
-                        step->policy->on_end(ex, step->conf, trip->states + chain->at[i].state_at);
+                        step->policy->on_end(ex, step->conf, state);
         }
         asks_end(trip);
-        if (trip->proof != NULL)
-                timer_stop(&trip->proof->timer);
+        if (trip->clocks != NULL) {
+                timer_stop(&trip->clocks->proof);
+                timer_stop(&trip->clocks->total);
+                timer_stop(&trip->clocks->sleep);
+        }
         if (trip->attempt.upstream != NULL)
                 upstream_end(&trip->attempt, ex);
         pin_give(trip->pin);
@@ -384,4 +434,55 @@ static bool gate_piece(struct exchange *ex, struct body *body, struct str bytes)
                         return false;
         }
         return true;
+}
+
+/* A request that never became an exchange: the answer and the record are made from what is known. */
+static void gate_refuse(struct conn *conn, enum reason reason, struct str method, struct str target,
+                        struct text *answer)
+{
+        struct worker *worker = container_of(conn->http, struct worker, http);
+        answer_refusal(worker, conn, reason, answer);
+        witness_refusal(worker, conn, reason, method, target);
+}
+
+const struct site gate_site = {
+        .name = "gate",
+        .begin = gate_begin,
+        .run = gate_run,
+        .end = gate_end,
+        .piece = gate_piece,
+        .refuse = gate_refuse,
+};
+
+/* ---- clocks ---- */
+
+static void on_proof(struct timer *timer)
+{
+        struct clocks *clocks = container_of(timer, struct clocks, proof);
+        clocks->is_proof_late = true;
+        exchange_resume(clocks->ex);
+}
+
+static void on_total(struct timer *timer)
+{
+        struct clocks *clocks = container_of(timer, struct clocks, total);
+        exchange_fault(clocks->ex, REASON_upstream_timeout);
+}
+
+static void on_sleep(struct timer *timer)
+{
+        struct clocks *clocks = container_of(timer, struct clocks, sleep);
+        exchange_resume(clocks->ex);
+}
+
+struct clocks *trip_clocks(struct exchange *ex, struct trip *trip)
+{
+        if (trip->clocks != NULL)
+                return trip->clocks;
+        trip->clocks = arena_new(&ex->arena, struct clocks);
+        trip->clocks->ex = ex;
+        timer_init(&trip->clocks->proof, on_proof);
+        timer_init(&trip->clocks->total, on_total);
+        timer_init(&trip->clocks->sleep, on_sleep);
+        return trip->clocks;
 }

@@ -27,7 +27,8 @@ struct chain {
         const struct chain_step *at;
         uint16_t count;
         uint32_t state_size;
-        bool watches_request; /* some step has on_body */
+        bool watches_request;   /* some step has on_body */
+        bool answers_preflight; /* some step answers CORS preflights */
 };
 
 struct channel {

@@ -36,15 +36,34 @@ enum onward { ONWARD_NEXT, ONWARD_WAIT, ONWARD_DONE };
 
 struct asking;
 
+/* How far the policies of the chain came. */
+struct walk {
+        uint16_t turn;  /* whose on_request is next */
+        uint16_t begun; /* whose on_request was called, and on_response was not */
+        uint16_t ended; /* who will hear on_end */
+};
+
+/* Timers of an exchange that has some; most have none. */
+struct clocks {
+        struct exchange *ex;
+        struct timer proof; /* the first chunk line is late */
+        struct timer total; /* all of it took too long */
+        struct timer sleep; /* ex_sleep */
+        bool is_proof_late, is_proof_set;
+};
+
 /* Where the request is to go below the target's URL; ROUTE sets it, policies may change it. */
 struct heading {
         struct str path, query; /* query NULL ptr: none */
+        uint16_t fields;        /* of the request, before forward.c added its own; 0: it has not */
+        bool is_changed;        /* not what the caller asked for */
 };
 
 /* Who asks, as the network and its headers say it. */
 struct origin {
         uint8_t address[16]; /* the client's, behind trusted proxies */
         bool is_trusted;     /* the peer is one of trusted_proxies */
+        uint8_t depth;       /* how many exchanges of ours it is inside of */
         struct str text;     /* of address, made when first needed */
         struct str scheme, host;
         struct str chain; /* X-Forwarded-For as a trusted peer sent it */
@@ -57,12 +76,15 @@ struct ids {
         struct str correlation; /* X-Correlation-Id, echoed */
 };
 
+/* Somebody who wants to know what happens: `gate explain`, the tests of examples. */
+struct hearing {
+        void (*note)(struct hearing *hearing, uint16_t step, struct str text);
+};
+
 struct trip {
         enum step step;
         enum reason outcome; /* of an own answer */
-        uint16_t turn;       /* policy whose on_request is next */
-        uint16_t begun;      /* policies whose on_request was called */
-        bool is_waiting;     /* the policy in turn said WAIT */
+        struct walk walk;
         bool is_own;         /* the answer is the gateway's */
         bool is_ask;         /* a question of a policy: no routing, no record */
         bool is_ending;      /* a failure is being answered */
@@ -81,13 +103,18 @@ struct trip {
         struct caller caller;
         struct fields answer_fields; /* of the own answer to come */
         struct str detail;
+        struct clocks *clocks;
         struct asking *asks;
+        struct hearing *hearing; /* NULL: nobody listens */
 };
 
 static inline struct trip *trip_of(const struct exchange *ex)
 {
         return ex->trip;
 }
+
+/* The clocks of this exchange, made when first needed. */
+struct clocks *trip_clocks(struct exchange *ex, struct trip *trip);
 
 /* The conf that holds for this step of the chain: the tier's, where it has one. */
 const struct chain_step *trip_step(const struct trip *trip, uint16_t index);
@@ -108,15 +135,26 @@ bool forward_loops(const struct exchange *ex, const struct trip *trip);
 
 /* ---- answer.c: what the gateway says itself ---- */
 
+/* Makes an own response: status, the fields set with ex_answer_field, ids. No body yet. */
+void answer_begin(struct exchange *ex, struct trip *trip, uint16_t status);
+
 /* Makes the problem of a reason the response. */
 void answer_problem(struct exchange *ex, struct trip *trip, enum reason reason);
+
+/* The whole answer to a request that never became an exchange. */
+void answer_refusal(struct worker *worker, const struct conn *conn, enum reason reason,
+                    struct text *out);
 
 /* ---- ask.c ---- */
 
 /* Gives up what is still being asked, before the exchange goes. */
 void asks_end(struct trip *trip);
 
-/* ---- note.c ---- */
+/* ---- witness.c ---- */
 
-/* Fills a record of the exchange; texts are views or lie in its arena. */
-void trip_record(struct exchange *ex, struct trip *trip, struct record *ret_record);
+/* Writes the record of an exchange that has ended into the worker's ring and counts. */
+void witness(struct exchange *ex, struct trip *trip);
+
+/* The same for a request that never became one; method and target as far as they were read. */
+void witness_refusal(struct worker *worker, const struct conn *conn, enum reason reason,
+                     struct str method, struct str target);

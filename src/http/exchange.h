@@ -26,6 +26,7 @@ struct end {
         bool is_gone;        /* a front whose caller is no longer there */
         bool is_stale;       /* a back that was idle before and failed before its first byte */
         bool is_begun;       /* a back of whose request something may have left */
+        bool closes;         /* a front that is not to be used again */
 };
 
 struct times {

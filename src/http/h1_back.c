@@ -204,6 +204,7 @@ static bool send_head(struct exchange *ex, struct conn *conn, struct h1_flow *fl
         const struct head *head = &ex->req.head;
         struct text text = text_over(conn->http->scratch, HTTP_SCRATCH);
         h1_put_request_line(&text, head->method_text, head->raw_target);
+        h1_put_field(&text, S("Host"), head->authority);
         fields_each (field, &head->fields) {
                 h1_put_field(&text, field->name, field->value);
         }

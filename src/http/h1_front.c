@@ -288,7 +288,7 @@ static bool must_close(const struct exchange *ex, const struct h1_flow *flow)
 
 static void choose_framing(struct exchange *ex, struct h1_flow *flow)
 {
-        if (ex->front.conn->http->is_draining || must_close(ex, flow))
+        if (ex->front.closes || ex->front.conn->http->is_draining || must_close(ex, flow))
                 flow->closes = true;
         if (answers_without_body(ex)) {
                 flow->out = H1_BODY_NONE;

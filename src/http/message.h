@@ -32,7 +32,8 @@ struct head {
         struct str method_text;
         struct str raw_target; /* as it came, for logs */
         struct target target;
-        struct str host; /* canonical, without port */
+        struct str host;      /* canonical, without port */
+        struct str authority; /* of a request to a target: what its Host says */
         struct fields fields;
 };
 

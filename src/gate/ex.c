@@ -1,0 +1,266 @@
+/* ex.c -- the door between policies and the gateway: everything a policy may do, and nothing else. */
+#include "gate/ex.h"
+
+#include "gate/roster.h"
+#include "gate/trip.h"
+
+enum { FILL_MAX = 8192 };
+
+struct str ex_method(const struct exchange *ex)
+{
+        return ex->req.head.method_text;
+}
+
+struct str ex_host(const struct exchange *ex)
+{
+        return ex->req.head.host;
+}
+
+struct str ex_path(const struct exchange *ex)
+{
+        return ex->req.head.target.path;
+}
+
+struct str ex_query(const struct exchange *ex)
+{
+        return ex->req.head.target.query;
+}
+
+struct str ex_scheme(const struct exchange *ex)
+{
+        return trip_of(ex)->origin.scheme;
+}
+
+struct fields *ex_request_fields(struct exchange *ex)
+{
+        return &ex->req.head.fields;
+}
+
+struct str ex_param(const struct exchange *ex, struct str name)
+{
+        return route_param(trip_of(ex)->found, name);
+}
+
+const uint8_t *ex_address(const struct exchange *ex)
+{
+        return trip_of(ex)->origin.address;
+}
+
+struct str ex_address_text(struct exchange *ex)
+{
+        struct origin *origin = &trip_of(ex)->origin;
+        struct addr addr = {0};
+        if (origin->text.len > 0)
+                return origin->text;
+        struct text text = text_over(arena_alloc(&ex->arena, ADDR_TEXT_MAX), ADDR_TEXT_MAX);
+        addr.u.v6.sin6_family = AF_INET6;
+        memcpy(&addr.u.v6.sin6_addr, origin->address, 16);
+        addr_put_ip(&text, &addr);
+        origin->text = text_str(&text);
+        return origin->text;
+}
+
+bool ex_is_from_trusted(const struct exchange *ex)
+{
+        return trip_of(ex)->origin.is_trusted;
+}
+
+uint64_t ex_body_length(const struct exchange *ex)
+{
+        return ex->req.body.length;
+}
+
+bool ex_set_path(struct exchange *ex, struct str path)
+{
+        struct trip *trip = trip_of(ex);
+        struct str normal;
+        if (path_normalise(path, &ex->arena, &normal) != TARGET_OK)
+                return false;
+        trip->heading.path = normal;
+        return true;
+}
+
+void ex_set_query(struct exchange *ex, struct str query)
+{
+        trip_of(ex)->heading.query = query;
+}
+
+uint16_t ex_status(const struct exchange *ex)
+{
+        return ex->res.head.status;
+}
+
+struct fields *ex_response_fields(struct exchange *ex)
+{
+        return &ex->res.head.fields;
+}
+
+bool ex_is_own(const struct exchange *ex)
+{
+        return trip_of(ex)->is_own;
+}
+
+enum reason ex_reason(const struct exchange *ex)
+{
+        return ex->reason != REASON_none ? ex->reason : trip_of(ex)->outcome;
+}
+
+struct caller *ex_caller(struct exchange *ex)
+{
+        return &trip_of(ex)->caller;
+}
+
+struct str ex_channel(const struct exchange *ex)
+{
+        return trip_of(ex)->route->channel->name;
+}
+
+struct str ex_api(const struct exchange *ex)
+{
+        return trip_of(ex)->route->api->name;
+}
+
+struct str ex_route(const struct exchange *ex)
+{
+        return trip_of(ex)->route->name;
+}
+
+struct str ex_request_id(const struct exchange *ex)
+{
+        return trip_of(ex)->ids.request;
+}
+
+const struct roster *ex_roster(const struct exchange *ex)
+{
+        return worker_of(ex)->gate->roster;
+}
+
+const struct bucket_table *ex_buckets(const struct exchange *ex, bool is_proved)
+{
+        const struct gate *gate = worker_of(ex)->gate;
+        return is_proved ? &gate->known : &gate->strangers;
+}
+
+uint64_t ex_now(const struct exchange *ex)
+{
+        return loop_now(ex->http->loop);
+}
+
+uint64_t ex_wall(const struct exchange *ex)
+{
+        return loop_wall(ex->http->loop);
+}
+
+struct arena *ex_arena(struct exchange *ex)
+{
+        return &ex->arena;
+}
+
+struct str ex_text(struct exchange *ex, const char *format, ...)
+{
+        va_list args;
+        va_start(args, format);
+        struct str text = arena_vformat(&ex->arena, format, args);
+        va_end(args);
+        return text;
+}
+
+/* The value of one ${name}; STR_NONE when there is no such thing. */
+static struct str fill_one(struct exchange *ex, struct str name)
+{
+        const struct trip *trip = trip_of(ex);
+        if (str_is(name, "channel"))
+                return ex_channel(ex);
+        if (str_is(name, "api"))
+                return ex_api(ex);
+        if (str_is(name, "consumer"))
+                return trip->caller.consumer;
+        if (str_is(name, "request_id"))
+                return trip->ids.request;
+        if (str_is(name, "host"))
+                return trip->origin.host;
+        if (str_is(name, "path"))
+                return ex_path(ex);
+        if (str_is(name, "scheme"))
+                return trip->origin.scheme;
+        if (str_is(name, "ip"))
+                return ex_address_text(ex);
+        if (str_starts(name, S("param.")) && trip->found != NULL)
+                return ex_param(ex, str_skip(name, 6));
+        return STR_NONE;
+}
+
+bool ex_can_fill(struct str name)
+{
+        static const char *const names[] = {"channel", "api",    "consumer", "request_id",
+                                            "host",    "path",   "scheme",   "ip"};
+        for (size_t i = 0; i < countof(names); i++) {
+                if (str_is(name, names[i]))
+                        return true;
+        }
+        return str_starts(name, S("param.")) && name.len > 6;
+}
+
+struct str ex_fill(struct exchange *ex, struct str template)
+{
+        struct text text = text_grow(&ex->arena, FILL_MAX);
+        if (str_find(template, '$') < 0)
+                return template;
+        while (template.len > 0) {
+                ptrdiff_t at = str_find_str(template, S("${"));
+                struct str rest = at < 0 ? STR_NONE : str_skip(template, (size_t)at + 2);
+                ptrdiff_t end = at < 0 ? -1 : str_find(rest, '}');
+                if (end < 0) {
+                        text_put(&text, template);
+                        break;
+                }
+                text_put(&text, str_first(template, (size_t)at));
+                text_put(&text, fill_one(ex, str_first(rest, (size_t)end)));
+                template = str_skip(rest, (size_t)end + 1);
+        }
+        return text_str(&text);
+}
+
+enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format, ...)
+{
+        struct trip *trip = trip_of(ex);
+        va_list args;
+        va_start(args, format);
+        trip->detail = format[0] == '\0' ? STR_NONE : arena_vformat(&ex->arena, format, args);
+        va_end(args);
+        answer_problem(ex, trip, reason);
+        return VERDICT_REPLY;
+}
+
+void ex_answer_field(struct exchange *ex, enum name name, struct str value)
+{
+        fields_add_known(&trip_of(ex)->answer_fields, name, value);
+}
+
+enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, struct str body)
+{
+        struct trip *trip = trip_of(ex);
+        answer_begin(ex, trip, status);
+        if (body.len > 0)
+                fields_add_known(&ex->res.head.fields, NAME_content_type, type);
+        body_fill(&ex->res.body, body);
+        trip->outcome = REASON_done;
+        return VERDICT_REPLY;
+}
+
+void ex_sleep(struct exchange *ex, uint64_t ns)
+{
+        struct clocks *clocks = trip_clocks(ex, trip_of(ex));
+        timer_set(ex->http->loop, &clocks->sleep, ex_now(ex) + ns);
+}
+
+void ex_note(struct exchange *ex, const char *format, ...)
+{
+        struct trip *trip = trip_of(ex);
+        va_list args;
+        if (trip->hearing == NULL)
+                return;
+        va_start(args, format);
+        trip->hearing->note(trip->hearing, trip->walk.turn, arena_vformat(&ex->arena, format, args));
+        va_end(args);
+}

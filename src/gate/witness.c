@@ -1,0 +1,147 @@
+/* witness.c -- what is remembered of a request: one record, made when it is over. */
+#include "gate/count.h"
+#include "gate/trip.h"
+
+enum { STEPS_TEXT_MAX = 512, NAMES_TEXT_MAX = 512 };
+
+static const char *const step_names[] = {
+#define STEP(id, name, text) #name,
+        STEPS(STEP)
+#undef STEP
+};
+
+/* "route request(cors auth) pick send await response relay finish" */
+static struct str steps_text(struct exchange *ex, const struct trip *trip)
+{
+        struct text text = text_over(arena_alloc(&ex->arena, STEPS_TEXT_MAX), STEPS_TEXT_MAX);
+        for (unsigned i = 0; i < trip->trail_len; i++) {
+                if (i > 0)
+                        text_char(&text, ' ');
+                text_put(&text, str_of(step_names[trip->trail[i]]));
+                if (trip->trail[i] != STEP_REQUEST || trip->walk.ended == 0)
+                        continue;
+                text_char(&text, '(');
+                for (uint16_t k = 0; k < trip->walk.ended; k++) {
+                        if (k > 0)
+                                text_char(&text, ' ');
+                        text_put(&text, str_of(trip_step(trip, k)->policy->shape->name));
+                }
+                text_char(&text, ')');
+        }
+        return text_str(&text);
+}
+
+static struct str hex(struct exchange *ex, const uint8_t *bytes, size_t len)
+{
+        char *at = arena_alloc(&ex->arena, len * 2);
+        for (size_t i = 0; i < len; i++) {
+                at[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
+                at[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
+        }
+        return str_from(at, len * 2);
+}
+
+/* Names, never values: what was asked is data of the caller. */
+static struct str query_names(struct exchange *ex)
+{
+        struct str rest = ex->req.head.target.query, name, value;
+        struct text text;
+        if (rest.len == 0)
+                return STR_NONE;
+        text = text_over(arena_alloc(&ex->arena, NAMES_TEXT_MAX), NAMES_TEXT_MAX);
+        while (!text.is_cut && query_next(&rest, &name, &value)) {
+                if (text.len > 0)
+                        text_char(&text, ',');
+                text_put(&text, name);
+        }
+        return text_str(&text);
+}
+
+static struct str media_type(const struct exchange *ex)
+{
+        struct str type = fields_value(&ex->req.head.fields, NAME_content_type);
+        return type.ptr == NULL ? STR_NONE : str_trim(str_cut(&type, ';'));
+}
+
+static void take_request(struct exchange *ex, const struct trip *trip,
+                         struct record_request *request)
+{
+        const struct head *head = &ex->req.head;
+        request->method = head->method_text;
+        request->host = head->host;
+        request->path = head->target.path;
+        request->route = trip->found != NULL ? trip->found->path : STR_NONE;
+        request->query_names = query_names(ex);
+        request->content_type = media_type(ex);
+        request->user_agent = fields_value(&head->fields, NAME_user_agent);
+        request->bytes = ex->req.body.passed;
+        memcpy(request->address, trip->origin.address, sizeof request->address);
+        request->port = addr_port(&ex->peer);
+        request->version = head->version;
+}
+
+static void take_who(const struct trip *trip, struct record_who *who)
+{
+        const struct route *route = trip->route;
+        who->consumer = trip->caller.consumer;
+        who->credential = trip->caller.credential;
+        if (route == NULL)
+                return;
+        who->api = route->api->name;
+        who->channel = route->channel->name;
+        who->api_series = route->api->series;
+        who->route_series = route->series;
+        if (trip->attempt.upstream != NULL) {
+                who->upstream = route->upstream->name;
+                who->upstream_series = route->upstream->series;
+        }
+}
+
+void witness(struct exchange *ex, struct trip *trip)
+{
+        struct worker *worker = worker_of(ex);
+        uint64_t now = loop_now(ex->http->loop);
+        struct record record = {
+                .wall = loop_wall(ex->http->loop) - (now - ex->times.begin),
+                .duration = now - ex->times.begin,
+                .response_bytes = ex->res.body.passed,
+                .detail = trip->detail,
+                .reason = ex->reason != REASON_none      ? ex->reason
+                          : trip->outcome != REASON_none ? trip->outcome
+                                                         : REASON_done,
+                .status = ex->front.is_gone && trip->step < STEP_RELAY ? 0 : ex->res.head.status,
+                .tries = trip->attempt.tries,
+        };
+        if (!trip->is_own)
+                record.upstream_status = ex->res.head.status;
+        if (ex->times.response > trip->attempt.begun && trip->attempt.begun > 0)
+                record.upstream = ex->times.response - trip->attempt.begun;
+        take_request(ex, trip, &record.request);
+        take_who(trip, &record.who);
+        record.trace = (struct record_trace){
+                .request_id = trip->ids.request,
+                .trace_id = hex(ex, trip->ids.trace.id, sizeof trip->ids.trace.id),
+                .span_id = hex(ex, trip->ids.span, sizeof trip->ids.span),
+                .config = trip->snapshot->hash,
+                .steps = steps_text(ex, trip),
+        };
+        worker_record(worker, &record);
+}
+
+void witness_refusal(struct worker *worker, const struct conn *conn, enum reason reason,
+                     struct str method, struct str target)
+{
+        const struct snapshot *snapshot = worker_snapshot(worker);
+        struct record record = {
+                .wall = loop_wall(worker->http.loop),
+                .reason = reason,
+                .status = reason_status(reason),
+        };
+        record.request.method = str_first(method, 32);
+        record.request.path = str_first(str_cut(&target, '?'), 1024);
+        record.request.port = addr_port(&conn->peer);
+        addr_bytes(&conn->peer, record.request.address);
+        if (snapshot != NULL)
+                record.trace.config = snapshot->hash;
+        worker_record(worker, &record);
+}
