@@ -23,8 +23,7 @@ void answer_begin(struct exchange *ex, struct trip *trip, uint16_t status)
         trip->is_own = true;
         fields_add_known(&head->fields, NAME_date,
                          arena_str(&ex->arena, worker_date(worker_of(ex))));
-        fields_each(field, &trip->answer_fields)
-        {
+        fields_each (field, &trip->answer_fields) {
                 fields_add(&head->fields, field->name, field->value);
         }
         fields_add_known(&head->fields, NAME_x_request_id, trip->ids.request);

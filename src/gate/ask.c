@@ -1,6 +1,7 @@
-/* ask.c -- questions of a policy: requests of our own while an exchange waits. They are exchanges that begin
- * inside: to an outlet they skip routing and policies, to the gate itself they pass the whole chain like
- * any other request. They are given up when the asker ends, and they end by their own clock. */
+/* ask.c -- questions of a policy: requests of our own while an exchange waits. They are exchanges
+ * that begin inside: to an outlet they skip routing and policies, to the gate itself they pass the
+ * whole chain like any other request. They are given up when the asker ends, and they end by their
+ * own clock. */
 #include "base/check.h"
 #include "gate/trip.h"
 #include "http/inner.h"
@@ -19,8 +20,7 @@ static void copy_answer(struct asking *asking)
         struct answer *answer = &asking->answer;
         struct arena *arena = &asking->asker->arena;
         fields_init(&answer->fields, arena, ex->res.head.fields.count);
-        fields_each(field, &ex->res.head.fields)
-        {
+        fields_each (field, &ex->res.head.fields) {
                 fields_add(&answer->fields, arena_str(arena, field->name),
                            arena_str(arena, field->value));
         }
@@ -58,8 +58,7 @@ static void fill_head(struct exchange *ex, const struct ask *ask)
         head->target.query = ask->query.ptr == NULL ? STR_NONE : arena_str(arena, ask->query);
         head->raw_target = head->target.path;
         fields_init(&head->fields, arena, (uint16_t)(ask->fields.count + 12));
-        fields_each(field, &ask->fields)
-        {
+        fields_each (field, &ask->fields) {
                 fields_add(&head->fields, arena_str(arena, field->name),
                            arena_str(arena, field->value));
         }

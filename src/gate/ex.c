@@ -1,4 +1,5 @@
-/* ex.c -- the door between policies and the gateway: everything a policy may do, and nothing else. */
+/* ex.c -- the door between policies and the gateway: everything a policy may do, and nothing else.
+ */
 #include "gate/ex.h"
 
 #include "gate/roster.h"
@@ -192,8 +193,8 @@ static struct str fill_one(struct exchange *ex, struct str name)
 
 bool ex_can_fill(struct str name)
 {
-        static const char *const names[] = {"channel", "api",    "consumer", "request_id",
-                                            "host",    "path",   "scheme",   "ip"};
+        static const char *const names[] = {"channel", "api",  "consumer", "request_id",
+                                            "host",    "path", "scheme",   "ip"};
         for (size_t i = 0; i < countof(names); i++) {
                 if (str_is(name, names[i]))
                         return true;
@@ -261,6 +262,7 @@ void ex_note(struct exchange *ex, const char *format, ...)
         if (trip->hearing == NULL)
                 return;
         va_start(args, format);
-        trip->hearing->note(trip->hearing, trip->walk.turn, arena_vformat(&ex->arena, format, args));
+        trip->hearing->note(trip->hearing, trip->walk.turn,
+                            arena_vformat(&ex->arena, format, args));
         va_end(args);
 }

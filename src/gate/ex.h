@@ -11,7 +11,13 @@
 struct exchange;
 struct roster;
 struct route;
-enum verdict;
+
+/* What a policy says to a request. */
+enum verdict {
+        VERDICT_PASS,  /* go on */
+        VERDICT_WAIT,  /* call me again, in the same place, once what I asked for has come */
+        VERDICT_REPLY, /* an answer was set (ex_deny, ex_answer): no further policy, no upstream */
+};
 
 /* Who calls, as far as it was proved. Set by auth, read by limits, logs and headers. */
 struct caller {
@@ -91,8 +97,8 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
 
 struct ask {
         struct str method;
-        const struct route *outlet; /* where to, from prepare_outlet; NULL: to this gate itself, on the
-                                       asker's listener and host, through the whole chain */
+        const struct route *outlet; /* where to, from prepare_outlet; NULL: to this gate itself, on
+                                       the asker's listener and host, through the whole chain */
         struct str path, query;     /* below the outlet's URL; query NULL ptr: none */
         struct fields fields;       /* sent as they are */
         int64_t timeout_ns;

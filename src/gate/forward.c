@@ -1,6 +1,6 @@
-/* forward.c -- what is said of a request on its way. Strip first, then add: what a stranger says about
- * where a request comes from is removed before anything looks at it; what the gateway says is added
- * last, right before the head is sent, and anew for each try. */
+/* forward.c -- what is said of a request on its way. Strip first, then add: what a stranger says
+ * about where a request comes from is removed before anything looks at it; what the gateway says is
+ * added last, right before the head is sent, and anew for each try. */
 #include "gate/trip.h"
 
 #include "base/rand.h"
@@ -71,7 +71,8 @@ static void read_ids(struct exchange *ex, struct trip *trip)
                 ids->trace.flags = TRACE_SAMPLED | TRACE_RANDOM;
                 fields_remove_known(fields, NAME_tracestate);
         } else if (fields_get(fields, NAME_tracestate) != NULL) {
-                struct text text = text_over(arena_alloc(&ex->arena, TRACESTATE_MAX), TRACESTATE_MAX);
+                struct text text = text_over(arena_alloc(&ex->arena, TRACESTATE_MAX),
+                                             TRACESTATE_MAX);
                 enum err err = tracestate_join(fields, &text);
                 fields_remove_known(fields, NAME_tracestate);
                 if (err == ERR_ok && text.len > 0)
@@ -101,8 +102,7 @@ bool forward_loops(const struct exchange *ex, const struct trip *trip)
 {
         const struct worker *worker = worker_of(ex);
         unsigned passes = trip->origin.depth;
-        fields_each(field, &ex->req.head.fields)
-        {
+        fields_each (field, &ex->req.head.fields) {
                 if (field->id != NAME_via)
                         continue;
                 struct str rest = field->value;

@@ -22,12 +22,6 @@ enum stage {
         STAGE_SHAPE,    /* changes what is sent on */
 };
 
-enum verdict {
-        VERDICT_PASS,  /* go on */
-        VERDICT_WAIT,  /* call me again, in the same place, once what I asked for has come */
-        VERDICT_REPLY, /* an answer was set (ex_deny, ex_answer): no further policy, no upstream */
-};
-
 /* What a policy wants of a body. */
 enum body_need {
         BODY_NEED_NONE,
@@ -58,17 +52,17 @@ struct prepare {
         struct arena *arena; /* of the snapshot */
         struct faults *faults;
         const struct json *node; /* the value as written; NULL: a preset */
-        struct str level;        /* "gateway", "channel partner", "api orders", "operation GET /x" */
-        struct str limit_name;   /* operation, API, channel or "default": as the caller is told */
-        struct str identity;     /* stable: "api/orders/rate_limit", for cells */
-        bool is_floor;           /* it stands in `enforce` */
+        struct str level;      /* "gateway", "channel partner", "api orders", "operation GET /x" */
+        struct str limit_name; /* operation, API, channel or "default": as the caller is told */
+        struct str identity;   /* stable: "api/orders/rate_limit", for cells */
+        bool is_floor;         /* it stands in `enforce` */
         const struct config *config;
         const struct gate *gate; /* NULL when only checking */
         struct compile *compile; /* the compiler's own */
 };
 
-/* Where a policy's own requests go: an upstream of its own for this URL, with these times. Its faults
- * are added to prepare->faults. */
+/* Where a policy's own requests go: an upstream of its own for this URL, with these times. Its
+ * faults are added to prepare->faults. */
 const struct route *prepare_outlet(const struct prepare *prepare, const struct url *url,
                                    int64_t timeout_ns);
 

@@ -1,9 +1,9 @@
 /* run.c -- the way of a request: the steps of an exchange, top down. This is the file to read.
  *
- * An exchange stands on exactly one step. A step does its work and says NEXT (the next step is set),
- * WAIT (somebody will resume the exchange) or DONE. Heads go once through the line; bodies move
- * themselves beside it. Everything ends with a reason: a fault that comes up while it waits is seen
- * before the next step runs. Nothing here blocks, and nothing else moves an exchange. */
+ * An exchange stands on exactly one step. A step does its work and says NEXT (the next step is
+ * set), WAIT (somebody will resume the exchange) or DONE. Heads go once through the line; bodies
+ * move themselves beside it. Everything ends with a reason: a fault that comes up while it waits is
+ * seen before the next step runs. Nothing here blocks, and nothing else moves an exchange. */
 #include "base/check.h"
 #include "gate/roster.h"
 #include "gate/trip.h"
@@ -34,7 +34,8 @@ static void gate_begin(struct exchange *ex)
                 forward_arrive(ex, trip);
 }
 
-/* A fault came up since the last step: answer it while that is possible, break off where it is not. */
+/* A fault came up since the last step: answer it while that is possible, break off where it is not.
+ */
 static void interrupt(struct exchange *ex, struct trip *trip)
 {
         trip->is_ending = true;
@@ -154,8 +155,8 @@ static void enter_route(struct exchange *ex, struct trip *trip)
         trip->heading = (struct heading){.path = below, .query = ex->req.head.target.query};
 }
 
-/* A preflight asks for another method than its own: the route of that one answers it, if CORS is set
- * there. */
+/* A preflight asks for another method than its own: the route of that one answers it, if CORS is
+ * set there. */
 static enum route_kind find(struct exchange *ex, struct trip *trip, struct route_ask *ask)
 {
         const struct fields *fields = &ex->req.head.fields;
@@ -308,8 +309,8 @@ static enum onward step_pick(struct exchange *ex, struct trip *trip)
 
 /* ---- SEND ---- */
 
-/* The head of a chunked request leaves only after a good first chunk line: what a parser downstream would
- * take for a request must not exist before the framing is known to be sound. */
+/* The head of a chunked request leaves only after a good first chunk line: what a parser downstream
+ * would take for a request must not exist before the framing is known to be sound. */
 static bool is_proven(struct exchange *ex, struct trip *trip)
 {
         if (ex->req.body.is_proven || ex->req.head.expects_continue)
@@ -436,7 +437,8 @@ static bool gate_piece(struct exchange *ex, struct body *body, struct str bytes)
         return true;
 }
 
-/* A request that never became an exchange: the answer and the record are made from what is known. */
+/* A request that never became an exchange: the answer and the record are made from what is known.
+ */
 static void gate_refuse(struct conn *conn, enum reason reason, struct str method, struct str target,
                         struct text *answer)
 {

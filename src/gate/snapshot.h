@@ -85,6 +85,7 @@ struct snapshot {
         struct sources *sources;
         struct listener_rules *listeners;
         uint32_t listener_count;
+        struct http_limits back_limits;
         struct upstream *upstreams;
         uint32_t upstream_count;
         struct route **route_list; /* by id */

@@ -1,5 +1,6 @@
-/* trip.h -- what the gateway's site remembers of one exchange: where it stands, under which snapshot,
- * who calls, how far it got. In the exchange's arena; private to run.c, ex.c, ask.c and forward.c. */
+/* trip.h -- what the gateway's site remembers of one exchange: where it stands, under which
+ * snapshot, who calls, how far it got. In the exchange's arena; private to run.c, ex.c, ask.c and
+ * forward.c. */
 #pragma once
 
 #include "gate/ex.h"
@@ -10,8 +11,8 @@
 #include "io/timer.h"
 #include "wire/trace.h"
 
-/* The line an exchange walks. One row yields the enum, the function, the name in traces and the chapter in
- * doc/architecture.md. */
+/* The line an exchange walks. One row yields the enum, the function, the name in traces and the
+ * chapter in doc/architecture.md. */
 #define STEPS(X)                                                                                   \
         X(ROUTE, route, "find host, path and method in the snapshot")                              \
         X(REQUEST, request, "policies of the route, in order")                                     \
@@ -26,7 +27,7 @@ enum step {
 #define STEP(id, name, text) STEP_##id,
         STEPS(STEP)
 #undef STEP
-        STEP_COUNT
+                STEP_COUNT
 };
 
 enum { TRAIL_MAX = 48, ANSWER_FIELDS = 8 };
@@ -72,7 +73,7 @@ struct origin {
 struct ids {
         struct str request;
         struct trace trace;
-        uint8_t span[8]; /* ours: the parent of what we send */
+        uint8_t span[8];        /* ours: the parent of what we send */
         struct str correlation; /* X-Correlation-Id, echoed */
 };
 
@@ -85,9 +86,9 @@ struct trip {
         enum step step;
         enum reason outcome; /* of an own answer */
         struct walk walk;
-        bool is_own;         /* the answer is the gateway's */
-        bool is_ask;         /* a question of a policy: no routing, no record */
-        bool is_ending;      /* a failure is being answered */
+        bool is_own;    /* the answer is the gateway's */
+        bool is_ask;    /* a question of a policy: no routing, no record */
+        bool is_ending; /* a failure is being answered */
         uint8_t trail_len;
         uint8_t trail[TRAIL_MAX];
         struct pin *pin;
@@ -121,7 +122,8 @@ const struct chain_step *trip_step(const struct trip *trip, uint16_t index);
 
 /* ---- forward.c: what is said of a request on its way ---- */
 
-/* Reads who asks: address behind trusted proxies, ids, trace; removes what strangers may not say. */
+/* Reads who asks: address behind trusted proxies, ids, trace; removes what strangers may not say.
+ */
 void forward_arrive(struct exchange *ex, struct trip *trip);
 
 /* Writes the request head for the target in turn. */

@@ -89,11 +89,11 @@ static void take_who(const struct trip *trip, struct record_who *who)
                 return;
         who->api = route->api->name;
         who->channel = route->channel->name;
-        who->api_series = route->api->series;
-        who->route_series = route->series;
+        who->api_id = route->api->series;
+        who->route_id = route->series;
         if (trip->attempt.upstream != NULL) {
                 who->upstream = route->upstream->name;
-                who->upstream_series = route->upstream->series;
+                who->upstream_id = route->upstream->series;
         }
 }
 

@@ -12,6 +12,7 @@
 struct gate;
 struct ring;
 struct counts;
+struct count_board;
 
 enum { ENTRANCES_MAX = 64 };
 
@@ -37,6 +38,7 @@ struct gate {
         struct pin_board *board; /* of snapshots */
         struct roster *roster;
         struct bucket_table known, strangers; /* cells of consumers, of addresses and headers */
+        struct count_board *counts;
         struct live *live;
         struct worker **workers;
         unsigned worker_count;
@@ -57,3 +59,13 @@ static inline const struct snapshot *worker_snapshot(const struct worker *worker
 
 void worker_init(struct worker *worker, struct gate *gate, unsigned index, struct loop *loop);
 void worker_fini(struct worker *worker);
+
+/* Accepts on fd for an entrance whose name, address and site are set. It lives as long as the
+ * worker. */
+must_use enum err worker_enter(struct worker *worker, struct entrance *entrance, int fd);
+
+/* Counts a record and puts it into the ring. */
+void worker_record(struct worker *worker, const struct record *record);
+
+/* Value of Date now. */
+struct str worker_date(struct worker *worker);

@@ -1,5 +1,6 @@
-/* inner.h -- a front end without a connection: an exchange that begins inside (a question of a policy, a
- * call of the gate to itself) has one, and its response is collected in memory, bounded. */
+/* inner.h -- a front end without a connection: an exchange that begins inside (a question of a
+ * policy, a call of the gate to itself) has one, and its response is collected in memory, bounded.
+ */
 #pragma once
 
 #include "http/exchange.h"
