@@ -40,7 +40,7 @@ void *arena_zero(struct arena *arena, size_t count, size_t size);
 struct str arena_str(struct arena *arena, struct str s); /* a copy */
 char *arena_cstr(struct arena *arena, struct str s);     /* a copy with a NUL behind */
 struct str arena_format(struct arena *arena, const char *format, ...) printf_like(2, 3);
-struct str arena_vformat(struct arena *arena, const char *format, va_list args);
+struct str arena_vformat(struct arena *arena, const char *format, va_list args) printf_like(2, 0);
 
 /* fn(arg) is called by arena_fini. */
 void arena_defer(struct arena *arena, void (*fn)(void *arg), void *arg);

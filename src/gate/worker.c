@@ -66,6 +66,4 @@ enum err worker_enter(struct worker *worker, struct entrance *entrance, int fd)
 void worker_record(struct worker *worker, const struct record *record)
 {
         counts_record(worker->counts, record);
-        if (worker->ring != NULL)
-                record_put(worker->ring, record);
 }
