@@ -33,3 +33,6 @@ int data_run(struct data_start *start);
  * not know are passed over, so that the next version may add some. */
 must_use enum err start_encode(const struct data_start *start, struct text *text);
 must_use enum err start_decode(struct str text, struct data_start *ret_start);
+
+/* A configuration given as text, as a file that nobody can change any more; -1 when it is empty. */
+must_use enum err document_keep(struct str document, int *ret_fd);

@@ -24,8 +24,7 @@ struct keeper_link_ops {
 };
 
 struct keeper_link {
-        struct watcher watcher; /* for the keeper's messages */
-        struct watcher signals_watcher;
+        struct watcher watcher; /* of the keeper's messages, or of signals */
         struct timer beat;
         struct task deliver;
         struct loop *loop;
@@ -36,7 +35,8 @@ struct keeper_link {
         uint32_t serial;
         bool is_ready, is_reload_due, is_reopen_due, is_drain_due, is_gone;
         enum drain drain_why;
-        uint64_t drain_ms;      /* what is due, or what READY promised */
+        uint64_t drain_due_ms;
+        uint64_t drain_ms;      /* what READY promised */
         struct message message; /* the one in hand */
 };
 
@@ -56,6 +56,9 @@ struct bound {
         int fds[MESSAGE_FDS_MAX];
         char address[LINK_ADDRESS_MAX]; /* as text; with the real port when 0 was asked for */
 };
+
+/* The end of a line; -1: there is no keeper. */
+void keeper_link_open(struct keeper_link *link, int fd);
 
 /* The sockets that worker `worker` of `workers` must accept on: call with nth = 0, 1, … until it
  * returns -1. Every socket has somebody, every worker has a socket. */
