@@ -118,7 +118,7 @@ void fault_suggest(struct faults *faults, struct fault *fault, struct str neares
 void faults_sort(struct faults *faults);
 
 /* The three ways to show them. Nothing in them can move a cursor or end a line of the log early. */
-void faults_write(const struct faults *faults, struct text *out);        /* for people */
+void faults_write(const struct faults *faults, bool is_colored, struct text *out); /* for people */
 void faults_write_json(const struct faults *faults, struct text *out);   /* an array of objects */
 void faults_write_github(const struct faults *faults, struct text *out); /* ::error file=… */
 

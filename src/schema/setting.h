@@ -112,6 +112,7 @@ struct setting {
         const char *example;        /* as written, for schema and manual */
         bool required;
         bool is_secret;
+        bool takes_numbers; /* texts: a bare number is one too, as it is written */
 };
 
 struct shape {
@@ -187,6 +188,7 @@ struct reader {
         struct faults *faults;               /* complaints */
         const struct shape *const *policies; /* for blocks */
         size_t policies_count;
+        const struct setting *reserved; /* policies that are not built yet; ends with { 0 } */
 };
 
 /* Reads a node into a struct of the shape, presets filled in, every fault collected. NULL as node
@@ -199,16 +201,26 @@ void *shape_read(struct reader *reader, const struct shape *shape, struct str na
 void shape_read_into(struct reader *reader, const struct shape *shape, struct str name,
                      const struct json *node, void *conf);
 
-/* The document with every preset written out (JSON_PRESET), for `gate render`. */
+/* The document with every preset written out (JSON_PRESET), shorthands as blocks, and what is
+ * secret marked, for `gate render` and `gate diff`. */
 const struct json *shape_fill(struct reader *reader, const struct shape *shape,
                               const struct json *node);
 
 /* Setting of that name, NULL when there is none. */
 const struct setting *shape_find(const struct shape *shape, struct str name);
 
-/* JSON Schema 2020-12 of a document of this shape, with the policies in blocks. */
-void shape_write_schema(const struct shape *shape, const struct shape *const *policies,
-                        size_t policies_count, struct arena *scratch, struct text *out);
+/* True when the text has that form. */
+bool format_fits(enum format format, struct str text);
+
+/* What a format is, in words, and the regular expression that says the same. */
+const char *format_text(enum format format);
+const char *format_pattern(enum format format);
+const char *format_example(enum format format);
+
+/* JSON Schema 2020-12 of a document of this shape, with the reader's policies in blocks. `id` is
+ * the address under which it is known. */
+void shape_write_schema(const struct reader *reader, const struct shape *shape, struct str id,
+                        struct text *out);
 
 /* A table of the manual: key, what may be written, preset, meaning. */
 void shape_write_manual(const struct shape *shape, struct text *out);
