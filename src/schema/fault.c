@@ -171,7 +171,8 @@ static struct fault *slot(struct faults *faults)
         return &faults->at[faults->count++];
 }
 
-static struct str format_text(struct faults *faults, const char *format, va_list args)
+printf_like(2, 0) static struct str
+        format_message(struct faults *faults, const char *format, va_list args)
 {
         struct text text = text_grow(faults->arena, 4096);
         text_vformat(&text, format, args);
@@ -195,7 +196,7 @@ struct fault *fault_add(struct faults *faults, enum fault_code code, const struc
 {
         va_list args;
         va_start(args, format);
-        struct str message = format_text(faults, format, args);
+        struct str message = format_message(faults, format, args);
         va_end(args);
         return add(faults, code, place_of(faults->sources, node), message);
 }
@@ -205,7 +206,7 @@ struct fault *fault_add_at(struct faults *faults, enum fault_code code, struct p
 {
         va_list args;
         va_start(args, format);
-        struct str message = format_text(faults, format, args);
+        struct str message = format_message(faults, format, args);
         va_end(args);
         return add(faults, code, place, message);
 }
@@ -214,7 +215,7 @@ struct str fault_text(struct faults *faults, const char *format, ...)
 {
         va_list args;
         va_start(args, format);
-        struct str text = format_text(faults, format, args);
+        struct str text = format_message(faults, format, args);
         va_end(args);
         return text;
 }
