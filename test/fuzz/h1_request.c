@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                             STR_ARG(target));
         put_fields(&text, &whole, bytes);
         CHECK(!text.is_cut);
-        read_head(&again, H1_REQUEST, text_str(&text), text.len, 1);
+        read_again(&again, H1_REQUEST, text_str(&text));
         check_same(&whole, bytes, &again, text_str(&text));
         CHECK(again.used == text.len);
         CHECK(!(whole.head.is_chunked && whole.head.has_length));

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         text_put(&text, S("\r\n"));
         put_fields(&text, &whole, bytes);
         CHECK(!text.is_cut);
-        read_head(&again, H1_RESPONSE, text_str(&text), text.len, 1);
+        read_again(&again, H1_RESPONSE, text_str(&text));
         check_same(&whole, bytes, &again, text_str(&text));
         bool is_reusable;
         enum h1_body body = h1_response_body(&whole.head, (data[0] & 1) != 0, &is_reusable);
