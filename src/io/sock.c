@@ -156,6 +156,16 @@ size_t sock_room(struct sock *sock)
         return 0;
 }
 
+bool sock_is_quiet(struct sock *sock)
+{
+        uint8_t byte;
+        struct loop *loop = sock->loop;
+        if (sock->is_down || sock->has_ended || sock->end_hint || sock->error != 0 ||
+            !sock_is_open(sock))
+                return false;
+        return loop->driver->recv(loop->world, sock->fd, &byte, 1) == -(ssize_t)ERR_again;
+}
+
 static void stall_over(struct timer *timer)
 {
         struct loop *loop = container_of(timer, struct loop, stall);
@@ -206,6 +216,7 @@ static enum err write_through(struct sock *sock, const struct iovec *iov, int co
         if ((size_t)sent < total)
                 sock->may_write = false;
         buf_drop(&sock->out, size_min((size_t)sent, queued));
+        sock->sent += (uint64_t)sent;
         *ret_taken = (size_t)sent > queued ? (size_t)sent - queued : 0;
         return ERR_ok;
 }

@@ -25,6 +25,7 @@ struct sock {
         const struct sock_ops *ops;
         struct list readers, writers; /* places in the loop's queues */
         struct buf out;
+        uint64_t sent; /* bytes that the kernel took so far */
         int fd;
         bool is_connecting : 1;
         bool is_paused : 1; /* nobody wants bytes now */
@@ -65,6 +66,10 @@ static inline size_t sock_queued(const struct sock *sock)
 {
         return sock->out.len;
 }
+
+/* True when the peer has sent neither bytes nor its end nor a fault. What it sent is lost: for a
+ * connection at rest, which is of no use when it is not quiet. Asks the kernel. */
+must_use bool sock_is_quiet(struct sock *sock);
 
 /* Leaves now what was gathered; may call down, room and flushed. */
 void sock_flush(struct sock *sock);

@@ -18,6 +18,8 @@ struct link_ops {
         void (*shut)(struct link *link);
         void (*close)(struct link *link, bool is_abrupt);
         size_t (*queued)(const struct link *link);
+        uint64_t (*sent)(const struct link *link);
+        bool (*is_quiet)(struct link *link);
 };
 
 /* What the layer above gives. None of these may free the link; close is enough, its memory goes
@@ -54,6 +56,19 @@ static inline void link_send(struct link *link, const struct iovec *iov, int cou
 static inline size_t link_queued(const struct link *link)
 {
         return link->ops->queued(link);
+}
+
+/* Grows whenever anything leaves: two readings are equal only if nothing left in between. */
+static inline uint64_t link_sent(const struct link *link)
+{
+        return link->ops->sent(link);
+}
+
+/* True when the peer of a link at rest has sent nothing and not ended; when false, the link is of
+ * no further use. Asks the system: for where it matters that a message is not sent in vain. */
+must_use static inline bool link_is_quiet(struct link *link)
+{
+        return link->ops->is_quiet(link);
 }
 
 static inline void link_pause(struct link *link, bool is_paused)

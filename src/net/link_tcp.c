@@ -81,6 +81,16 @@ static size_t tcp_queued(const struct link *link)
         return sock_queued(sock_of((struct link *)(uintptr_t)link));
 }
 
+static uint64_t tcp_sent(const struct link *link)
+{
+        return sock_of((struct link *)(uintptr_t)link)->sent;
+}
+
+static bool tcp_is_quiet(struct link *link)
+{
+        return sock_is_quiet(sock_of(link));
+}
+
 static const struct link_ops tcp_ops = {
         .room = tcp_room,
         .send = tcp_send,
@@ -88,6 +98,8 @@ static const struct link_ops tcp_ops = {
         .shut = tcp_shut,
         .close = tcp_close,
         .queued = tcp_queued,
+        .sent = tcp_sent,
+        .is_quiet = tcp_is_quiet,
 };
 
 enum err link_tcp_open(struct link_tcp *tcp, struct loop *loop, int fd, const struct link_up *above)

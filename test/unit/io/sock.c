@@ -374,6 +374,21 @@ static void small_pieces_leave_in_one_send_a_turn(void **state)
         end_sim();
 }
 
+static void what_left_is_counted_and_what_was_gathered_is_not(void **state)
+{
+        (void)state;
+        begin_sim(14);
+        one.is_silent = two.is_silent = true;
+        dial();
+        run_for(SEC);
+        uint64_t before = one.sock.sent;
+        talk_send(&one, 500);
+        assert_int_equal(one.sock.sent, before);
+        run_for(SEC);
+        assert_int_equal(one.sock.sent, before + 500);
+        end_sim();
+}
+
 /* A reset that follows the peer's end is told as a failure, and the end is not told twice. */
 static struct sim_peer *peer;
 
@@ -394,6 +409,27 @@ static void dial_peer(void)
         run_for(SEC);
         assert_int_equal(one.ups, 1);
         assert_non_null(peer);
+}
+
+static void a_sock_is_quiet_until_its_peer_says_something(void **state)
+{
+        (void)state;
+        for (int how = 0; how < 4; how++) {
+                begin_sim(15);
+                dial_peer();
+                assert_true(sock_is_quiet(&one.sock));
+                if (how == 0)
+                        sim_send(peer, "x", 1);
+                else if (how == 1)
+                        sim_close(peer);
+                else if (how == 2)
+                        sim_reset(peer);
+                /* The network moves, but the loop was not told yet. */
+                while (sim_step(sim, sim_now(sim) + SEC) && !sim_is_quiet(sim))
+                        continue;
+                assert_int_equal(sock_is_quiet(&one.sock), how == 3);
+                end_sim();
+        }
 }
 
 static void a_reset_after_the_end_is_told(void **state)
@@ -709,6 +745,8 @@ int main(void)
                 cmocka_unit_test(it_sends_again_when_the_system_has_memory_again),
                 cmocka_unit_test(a_sock_may_be_closed_while_it_has_no_memory),
                 cmocka_unit_test(large_pieces_do_not_overtake_gathered_ones),
+                cmocka_unit_test(what_left_is_counted_and_what_was_gathered_is_not),
+                cmocka_unit_test(a_sock_is_quiet_until_its_peer_says_something),
                 cmocka_unit_test(a_reset_after_the_end_is_told),
                 cmocka_unit_test(a_reset_with_bytes_before_it_gives_both),
                 cmocka_unit_test(sending_to_who_has_gone_goes_down_once),
