@@ -1,7 +1,7 @@
 /* problem.h -- what a caller is told when a request is not answered by an upstream: a problem of
  * RFC 9457, or a small page for a browser, and the fields that go with it (Retry-After,
  * Proxy-Status of RFC 9209). Pure: a small struct in, text out. What came from the caller stands
- * only where it is escaped, cut to a length, and never in a header field. */
+ * only where it is escaped and cut to a length, and never in a header field. */
 #pragma once
 
 #include "base/str.h"
@@ -9,8 +9,8 @@
 #include "wire/fields.h"
 
 enum {
-        PROBLEM_MAX = 8 * 1024,   /* bytes of a body, whatever it is made of */
-        PROBLEM_DETAIL_MAX = 1024 /* bytes of detail; more is cut */
+        PROBLEM_MAX = 12 * 1024, /* bytes of a body without members, whatever it is made of */
+        PROBLEM_DETAIL_MAX = 512 /* bytes of detail; more is cut */
 };
 
 enum problem_form { PROBLEM_JSON, PROBLEM_HTML };
@@ -29,25 +29,30 @@ struct problem {
         struct str title;   /* empty: the reason's sentence */
         struct str detail;  /* why, this time; may be empty */
         struct str request_id;
-        struct str types; /* URL before the code; empty: urn:gatehouse:problem: */
+        struct str types;    /* URL before the code; empty: urn:gatehouse:problem: */
+        struct str next_hop; /* for Proxy-Status, where it may be known outside; may be empty */
+        uint64_t retry_s;    /* for Retry-After; 0: none */
         const struct problem_member *members;
         unsigned member_count;
 };
 
+uint16_t problem_status(const struct problem *problem);
+struct str problem_type(enum problem_form form); /* media type */
+
 /* JSON unless the caller's Accept prefers text/html. */
 enum problem_form problem_form(const struct fields *request);
 
-/* Media type of that form, for Content-Type. */
-struct str problem_type(enum problem_form form);
-
-uint16_t problem_status(const struct problem *problem);
-
-/* The body. It always fits PROBLEM_MAX: what is too long is cut. */
+/* The body. What is too long is cut, so `out` needs room for PROBLEM_MAX bytes; members that do not
+ * fit are left out. */
 void problem_put(const struct problem *problem, enum problem_form form, struct text *out);
 
+/* All of it for an answer whose memory is `arena`: negotiates with the request's fields, sets
+ * Content-Type, Cache-Control, Retry-After and Proxy-Status of the response, returns the body. */
+struct str problem_make(const struct problem *problem, const struct fields *request,
+                        struct fields *response, struct arena *arena);
+
 /* Value of Proxy-Status for a failure on the way to an upstream or of the gateway's own: `gate;
- * error=connection_timeout`. Writes nothing where the reason is none of these. `next_hop` is said
- * only where it may be known outside; empty: not. */
+ * error=http_response_timeout`. Writes nothing where the reason is none of these. */
 void proxy_status_put(struct text *out, enum reason reason, struct str next_hop);
 
 /* A whole HTTP/1.1 answer that ends the connection, for a request that could not become an
