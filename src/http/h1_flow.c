@@ -180,7 +180,7 @@ bool h1_out_text(struct conn *conn, const struct text *text)
 {
         struct link *link = conn_link(conn);
         struct iovec iov = {text->at, text->len};
-        if (link_room(link) < text->len)
+        if (!link_fits(link, text->len))
                 return false;
         link_send(link, &iov, 1, text->len);
         return true;

@@ -117,7 +117,7 @@ static void init(struct sock *sock, struct loop *loop, const struct sock_ops *op
         *sock = (struct sock){.watcher.event = on_event, .loop = loop, .ops = ops, .fd = -1};
         list_init(&sock->readers);
         list_init(&sock->writers);
-        buf_init(&sock->out, loop->pages, SOCK_OUT_MAX);
+        buf_init(&sock->out, loop->pages, SOCK_PIECE_MAX);
 }
 
 enum err sock_open(struct sock *sock, struct loop *loop, const struct sock_ops *ops, int fd)
@@ -145,13 +145,17 @@ enum err sock_dial(struct sock *sock, struct loop *loop, const struct sock_ops *
         return err;
 }
 
+static bool may_send(const struct sock *sock)
+{
+        return !sock->is_down && !sock->is_shut && sock->error == 0 && sock_is_open(sock);
+}
+
 size_t sock_room(struct sock *sock)
 {
-        size_t room = buf_room(&sock->out);
-        if (sock->is_down || sock->is_shut || sock->error != 0 || !sock_is_open(sock))
+        if (!may_send(sock))
                 return 0;
-        if (room >= LEAST_ROOM && !sock->is_short)
-                return room;
+        if (!sock->is_short && sock->out.len + LEAST_ROOM <= SOCK_OUT_MAX)
+                return SOCK_OUT_MAX - sock->out.len;
         sock->is_short = true;
         return 0;
 }
@@ -164,6 +168,17 @@ bool sock_is_quiet(struct sock *sock)
             !sock_is_open(sock))
                 return false;
         return loop->driver->recv(loop->world, sock->fd, &byte, 1) == -(ssize_t)ERR_again;
+}
+
+bool sock_fits(struct sock *sock, size_t len)
+{
+        CHECK(len <= SOCK_PIECE_MAX);
+        if (!may_send(sock))
+                return false;
+        if (sock->out.len == 0 || (!sock->is_short && sock->out.len + len <= SOCK_OUT_MAX))
+                return true;
+        sock->is_short = true;
+        return false;
 }
 
 static void stall_over(struct timer *timer)
@@ -251,7 +266,7 @@ void sock_send(struct sock *sock, const struct iovec *iov, int count, size_t tot
 
 char *sock_reserve(struct sock *sock, size_t len)
 {
-        if (sock->is_down || sock->is_shut || sock->error != 0 || !sock_is_open(sock))
+        if (!may_send(sock) || sock->out.len + len > SOCK_OUT_MAX)
                 return NULL;
         return buf_reserve(&sock->out, len);
 }

@@ -8,7 +8,11 @@
 #include "base/buf.h"
 #include "io/loop.h"
 
-enum { SOCK_OUT_MAX = LOOP_HOT_SIZE + 16 * 1024, SOCK_DIRECT = 16 * 1024 };
+enum {
+        SOCK_OUT_MAX = LOOP_HOT_SIZE + 16 * 1024,
+        SOCK_PIECE_MAX = 256 * 1024, /* what may be sent whole, when nothing else is queued */
+        SOCK_DIRECT = 16 * 1024,
+};
 
 struct sock_ops {
         void (*up)(struct sock *sock);                       /* connected */
@@ -52,8 +56,12 @@ must_use enum err sock_dial(struct sock *sock, struct loop *loop, const struct s
 /* How many bytes sock_send takes now. After 0, `room` is called once there is some again. */
 size_t sock_room(struct sock *sock);
 
-/* Sends all of it; total must not exceed sock_room. When it fails, `down` follows at the end of the
- * turn, never inside this call. */
+/* True when sock_send takes `len` bytes (at most SOCK_PIECE_MAX) whole now. After false, `room` is
+ * called when it is worth asking again. For what cannot be cut, such as a head. */
+bool sock_fits(struct sock *sock, size_t len);
+
+/* Sends all of it; total must not exceed sock_room, or must have fitted. When it fails, `down`
+ * follows at the end of the turn, never inside this call. */
 void sock_send(struct sock *sock, const struct iovec *iov, int count, size_t total);
 
 /* A place for up to len (<= PAGE_ROOM) bytes at the end of what is gathered; NULL when there is no

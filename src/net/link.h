@@ -13,6 +13,7 @@ struct link;
 
 struct link_ops {
         size_t (*room)(struct link *link);
+        bool (*fits)(struct link *link, size_t len);
         void (*send)(struct link *link, const struct iovec *iov, int count, size_t total);
         void (*pause)(struct link *link, bool is_paused);
         void (*shut)(struct link *link);
@@ -30,8 +31,8 @@ struct link_up {
          * is called again with the rest; when it then uses none of them, they must not be needed.
          * The bytes are gone when the call returns. */
         size_t (*data)(struct link *link, struct slice bytes);
-        void (*room)(struct link *link);               /* after link_room was 0 */
-        void (*end)(struct link *link);                /* the peer will send no more */
+        void (*room)(struct link *link); /* after link_room was 0 or something did not fit */
+        void (*end)(struct link *link);  /* the peer will send no more */
         void (*down)(struct link *link, enum err err); /* it failed; only close is left */
 };
 
@@ -46,7 +47,16 @@ static inline size_t link_room(struct link *link)
         return link->ops->room(link);
 }
 
-/* Sends all of it (total <= link_room). Small pieces are gathered until the end of the turn. */
+/* True when link_send takes `len` bytes (at most SOCK_PIECE_MAX) whole now; after false, `room` is
+ * called when it is worth asking again. For what cannot be cut: when link_room is only less than
+ * needed, nobody calls `room`. */
+static inline bool link_fits(struct link *link, size_t len)
+{
+        return link->ops->fits(link, len);
+}
+
+/* Sends all of it (total <= link_room, or it fits). Small pieces are gathered until the end of the
+ * turn. */
 static inline void link_send(struct link *link, const struct iovec *iov, int count, size_t total)
 {
         link->ops->send(link, iov, count, total);

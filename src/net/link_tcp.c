@@ -53,6 +53,11 @@ static size_t tcp_room(struct link *link)
         return sock_room(sock_of(link));
 }
 
+static bool tcp_fits(struct link *link, size_t len)
+{
+        return sock_fits(sock_of(link), len);
+}
+
 static void tcp_send(struct link *link, const struct iovec *iov, int count, size_t total)
 {
         sock_send(sock_of(link), iov, count, total);
@@ -93,6 +98,7 @@ static bool tcp_is_quiet(struct link *link)
 
 static const struct link_ops tcp_ops = {
         .room = tcp_room,
+        .fits = tcp_fits,
         .send = tcp_send,
         .pause = tcp_pause,
         .shut = tcp_shut,

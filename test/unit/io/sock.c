@@ -169,6 +169,47 @@ static void full_buffers_hold_the_sender(void **state)
         end_sim();
 }
 
+/* A piece that cannot be cut waits for its room however much of it there is already. */
+static void a_piece_that_does_not_fit_is_asked_for_again(void **state)
+{
+        (void)state;
+        static const size_t sizes[] = {1, 5000, 10000, 41000, 70000, SOCK_OUT_MAX, SOCK_PIECE_MAX};
+        static uint8_t piece[SOCK_PIECE_MAX];
+        struct iovec iov = {.iov_base = piece};
+        for (size_t i = 0; i < countof(sizes); i++) {
+                begin_sim(20);
+                one.is_silent = two.is_silent = true;
+                dial();
+                run_for(SEC);
+                sock_pause(&two.sock);
+                while (sock_queued(&one.sock) + 5000 < SOCK_OUT_MAX) {
+                        talk_send(&one, 4500);
+                        loop_turn(loop, MS);
+                }
+                if (i > 0)
+                        assert_false(sock_fits(&one.sock, sizes[i]));
+                sock_resume(&two.sock);
+                unsigned rooms = one.rooms;
+                while (!sock_fits(&one.sock, sizes[i])) {
+                        for (int turns = 0; one.rooms == rooms; turns++) {
+                                loop_turn(loop, SEC);
+                                assert_true(turns < 1000);
+                        }
+                        rooms = one.rooms;
+                }
+                for (size_t k = 0; k < sizes[i]; k++)
+                        piece[k] = talk_byte(one.sequence_out, one.sent + k);
+                iov.iov_len = sizes[i];
+                sock_send(&one.sock, &iov, 1, sizes[i]);
+                one.sent += sizes[i];
+                run_for(10 * SEC);
+                assert_int_equal(two.received, one.sent);
+                assert_false(one.is_broken || two.is_broken);
+                assert_int_equal(one.downs, 0);
+                end_sim();
+        }
+}
+
 static void a_paused_sock_gets_nothing_and_loses_nothing(void **state)
 {
         (void)state;
@@ -739,6 +780,7 @@ int main(void)
                 cmocka_unit_test(a_half_closed_sock_goes_on_sending),
                 cmocka_unit_test(a_paused_sock_gets_nothing_and_loses_nothing),
                 cmocka_unit_test(full_buffers_hold_the_sender),
+                cmocka_unit_test(a_piece_that_does_not_fit_is_asked_for_again),
                 cmocka_unit_test(a_refused_dial_goes_down_later),
                 cmocka_unit_test(a_dial_that_is_never_answered_times_out_or_is_closed),
                 cmocka_unit_test(a_dial_that_cannot_begin_leaves_nothing_open),
