@@ -145,6 +145,7 @@ char *arena_cstr(struct arena *arena, struct str s)
 struct str arena_vformat(struct arena *arena, const char *format, va_list args)
 {
         va_list again;
+        CHECK(format != NULL);
         va_copy(again, args);
         int n = vsnprintf(NULL, 0, format, args);
         CHECK(n >= 0);
