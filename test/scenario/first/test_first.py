@@ -1,4 +1,7 @@
 """The simplest promises: what comes in goes out, both ways, and what has no place is told so."""
+import concurrent.futures
+
+import pytest
 import rig
 
 
@@ -44,6 +47,20 @@ def test_a_connection_serves_many_requests(gate, server):
         assert r.status == 200 and r.keep_alive
     assert [request.target for request in s.wait(20)] == [f"/{i}" for i in range(20)]
     assert len(s.connections) == 1
+
+
+@pytest.mark.tsan
+def test_workers_share_what_they_must_and_nothing_else(gate, server):
+    s = server()
+    g = gate(upstream=s, workers=2)
+
+    def many(number):
+        c = rig.Raw(g.port)
+        return [c.get(f"/{number}/{i}").status for i in range(25)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(sum(pool.map(many, range(8)), [])) == {200}
+    assert len(s.requests) == 200
+    assert len(g.wait_logs(200)) == 200
 
 
 def test_connection_close_is_honoured(gate, server):
