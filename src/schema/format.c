@@ -145,6 +145,19 @@ static bool fits_origin(struct str s)
         return url_read(s, &url) == ERR_ok && url.path.len == 0;
 }
 
+static bool fits_hash(struct str s)
+{
+        if (str_starts(s, S("header:")))
+                return fits_token(str_skip(s, 7));
+        return str_is(s, "ip") || str_is(s, "consumer") || str_is(s, "path");
+}
+
+static bool fits_url(struct str s)
+{
+        struct url url;
+        return url_read(s, &url) == ERR_ok;
+}
+
 static const struct {
         bool (*fits)(struct str s);
         const char *pattern, *text, *example;

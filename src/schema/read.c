@@ -212,8 +212,12 @@ static bool is_removed(const struct setting *setting, const struct json *node)
 {
         if ((node->flags & JSON_REMOVED) == 0)
                 return false;
+        const struct shape *shape = setting->shape;
+        const struct setting *filled = shape == NULL || shape->shorthand == NULL
+                                               ? setting
+                                               : shape_find(shape, str_of(shape->shorthand));
         bool knows_off = setting->kind == SETTING_flag || setting->kind == SETTING_any ||
-                         is_word_of(setting, node);
+                         is_word_of(setting, node) || is_word_of(filled, node);
         for (size_t i = 0; setting->choices != NULL && setting->choices[i] != NULL; i++)
                 knows_off = knows_off || strcmp(setting->choices[i], "off") == 0;
         return !knows_off;

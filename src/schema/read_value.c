@@ -548,6 +548,8 @@ static void take_word(struct reading *reading, const struct setting *setting)
                 *(struct texts *)member = (struct texts){0};
         else if (setting->kind == SETTING_text)
                 *(struct str *)member = STR_NONE;
+        else if (setting->kind == SETTING_address)
+                *(struct host_port *)member = (struct host_port){0};
 }
 
 void value_read(struct reading *reading, const struct setting *setting, const struct json *node)

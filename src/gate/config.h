@@ -1,0 +1,200 @@
+/* config.h -- the configuration as structs, one per kind of thing in the document, each declared
+ * once in config.c: that is its parser, its JSON Schema and its page of the manual. It says what
+ * was written and checks each value for itself; what the values mean together is check.h, and what
+ * is made of them compile.h. Immutable once read; lives in the arena it was read into. */
+#pragma once
+
+#include "base/map.h"
+#include "schema/setting.h"
+
+/* Every queue, list and string that traffic can grow. Those of a listener are complete: what is not
+ * written there is the top's. */
+struct conf_limits {
+        int64_t connections;        /* 0: as many as there are file descriptors for */
+        int64_t connections_per_ip; /* 0: off */
+        int64_t memory;             /* parts per million of the machine's */
+        int64_t target, field, header;
+        int64_t fields;
+        int64_t header_time, idle;
+        int64_t body_rate;
+        int64_t chunk_extensions, inspect;
+        int64_t linger;
+        int64_t buckets;
+};
+
+struct conf_listener {
+        struct str name;
+        const struct json *node;
+        struct host_port address;
+        struct cidrs trusted_proxies;
+        struct conf_limits limits;
+};
+
+struct conf_channel {
+        struct str name;
+        const struct json *node;
+        struct texts listener; /* none: all */
+        struct texts hosts;    /* none: any */
+        struct block policies, enforce;
+};
+
+struct conf_match {
+        struct texts methods;
+        struct str path;
+        struct pairs headers, query;
+};
+
+/* "METHOD /path", "/path" or a name with `match`; beside those, policies. */
+struct conf_route {
+        struct str name;
+        const struct json *node;
+        struct conf_match match;
+        struct str upstream;
+        struct block policies;
+};
+
+struct conf_api {
+        struct str name;
+        const struct json *node;
+        struct str title, owner;
+        int64_t lifecycle;
+        struct str path; /* never empty: /NAME when none is written */
+        struct texts channels;
+        struct str upstream; /* a name or a URL; empty: none */
+        bool path_strict;
+        struct conf_route *routes;
+        size_t routes_count;
+        struct block policies;
+};
+
+struct conf_target {
+        const struct json *node;
+        struct url url;
+        int64_t weight;
+};
+
+struct conf_pool {
+        int64_t idle, age;
+        int64_t max;
+};
+
+struct conf_eject {
+        int64_t failures; /* 0: off */
+        int64_t time;
+        int64_t share;
+};
+
+struct conf_breaker {
+        const struct json *node; /* NULL: not written, so 5xx answers are no errors */
+        int64_t errors;          /* parts per million of tries; 0: off */
+        int64_t over;
+        int64_t min_requests;
+        int64_t open;
+};
+
+struct conf_dns {
+        int64_t min, max, stale;
+};
+
+enum conf_balance {
+        CONF_BALANCE_ROUND_ROBIN,
+        CONF_BALANCE_LEAST_CONN,
+        CONF_BALANCE_RANDOM,
+        CONF_BALANCE_HASH,
+};
+
+struct conf_upstream {
+        struct str name;
+        const struct json *node;
+        struct conf_target *targets;
+        size_t targets_count;
+        int64_t balance; /* of enum conf_balance */
+        struct str hash; /* ip, consumer, path, header:NAME */
+        struct conf_pool pool;
+        struct conf_eject eject;
+        struct conf_breaker circuit_breaker;
+        int64_t slow_start; /* 0: off */
+        struct conf_dns dns;
+};
+
+struct conf_consumer {
+        struct str name;
+        const struct json *node;
+        struct str title, channel, tier;
+        struct texts contacts;
+        struct texts api_key;
+};
+
+/* What a consumer of this tier gets instead of the route's own. */
+struct conf_tier {
+        struct str name;
+        const struct json *node;
+        struct block policies;
+};
+
+enum conf_logs { CONF_LOGS_AUTO, CONF_LOGS_JSON, CONF_LOGS_TEXT, CONF_LOGS_CLF, CONF_LOGS_OFF };
+
+struct conf_telemetry {
+        int64_t logs;    /* of enum conf_logs; AUTO: text on a terminal, else JSON */
+        struct str file; /* "-": standard output */
+};
+
+struct conf_admin {
+        const struct json *node; /* NULL: not written */
+        struct host_port address;
+        bool is_off;
+        struct str socket; /* empty: in $RUNTIME_DIRECTORY or $XDG_RUNTIME_DIR */
+};
+
+/* tidy: long, because these are the keys at the top of the document. */
+struct config {
+        const struct json *node;
+        int64_t version, workers; /* workers 0: as many as cores */
+        struct texts include;
+        struct str user, state, problems;
+        int64_t drain, stream_drain;
+        struct conf_limits limits;
+        struct conf_admin admin;
+        struct conf_telemetry telemetry;
+        struct conf_listener *listeners; /* at least one */
+        size_t listeners_count;
+        struct conf_channel *channels;
+        size_t channels_count;
+        struct conf_api *apis;
+        size_t apis_count;
+        struct conf_upstream *upstreams;
+        size_t upstreams_count;
+        struct conf_consumer *consumers;
+        size_t consumers_count;
+        struct conf_tier *tiers;
+        size_t tiers_count;
+        struct block policies, enforce;
+        struct map by_name[5]; /* of enum config_kind */
+};
+
+enum config_kind {
+        CONFIG_LISTENER,
+        CONFIG_CHANNEL,
+        CONFIG_UPSTREAM,
+        CONFIG_CONSUMER,
+        CONFIG_TIER,
+};
+
+extern const struct shape shape_config;
+
+/* Policies that are designed but not built; one that stands in the table of policies is built. */
+extern const struct setting config_reserved_policies[];
+
+/* Reads a whole document. The reader's table of policies must be set; its reserved ones are set
+ * here. Always returns a struct, to be used only when there were no errors. */
+struct config *config_read(struct reader *reader, const struct json *root);
+
+/* The thing of that kind and name, NULL when there is none. */
+const void *config_find(const struct config *config, enum config_kind kind, struct str name);
+
+/* Names of all things of that kind, for suggestions. */
+size_t config_names(const struct config *config, enum config_kind kind, struct str *ret_names,
+                    size_t most);
+
+/* True when `upstream:` holds a URL instead of a name. */
+bool upstream_is_url(struct str upstream);
