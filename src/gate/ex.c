@@ -131,9 +131,30 @@ struct str ex_request_id(const struct exchange *ex)
         return trip_of(ex)->ids.request;
 }
 
-const struct roster *ex_roster(const struct exchange *ex)
+enum key_answer ex_find_key(struct exchange *ex, struct str key)
 {
-        return worker_of(ex)->gate->roster;
+        struct caller *caller = &trip_of(ex)->caller;
+        struct arena *arena = &ex->arena;
+        struct credential credential;
+        int64_t now_s = (int64_t)(ex_wall(ex) / 1000000000u);
+        switch (roster_find(worker_of(ex)->gate->roster, key, now_s, &credential)) {
+        case ROSTER_UNKNOWN:
+                return KEY_UNKNOWN;
+        case ROSTER_EXPIRED:
+                return KEY_EXPIRED;
+        case ROSTER_BLOCKED:
+                return KEY_BLOCKED;
+        case ROSTER_KNOWN:
+                break;
+        }
+        /* What is found is valid until the turn ends: the exchange keeps copies. */
+        caller->is_known = true;
+        caller->consumer = arena_str(arena, credential.consumer->name);
+        caller->tier = arena_str(arena, credential.consumer->tier);
+        caller->channel = arena_str(arena, credential.consumer->channel);
+        caller->credential = arena_str(arena, credential.id);
+        caller->display = arena_str(arena, credential.display);
+        return KEY_KNOWN;
 }
 
 const struct bucket_table *ex_buckets(const struct exchange *ex, bool is_proved)
@@ -202,24 +223,55 @@ bool ex_can_fill(struct str name)
         return str_starts(name, S("param.")) && name.len > 6;
 }
 
-struct str ex_fill(struct exchange *ex, struct str template)
+/* Fills what stands between `open` and '}'; what nobody knows becomes nothing. */
+static struct str fill(struct exchange *ex, struct str template, struct str open,
+                       struct str (*one)(struct exchange *, struct str))
 {
         struct text text = text_grow(&ex->arena, FILL_MAX);
-        if (str_find(template, '$') < 0)
+        if (str_find_str(template, open) < 0)
                 return template;
         while (template.len > 0) {
-                ptrdiff_t at = str_find_str(template, S("${"));
-                struct str rest = at < 0 ? STR_NONE : str_skip(template, (size_t)at + 2);
+                ptrdiff_t at = str_find_str(template, open);
+                struct str rest = at < 0 ? STR_NONE : str_skip(template, (size_t)at + open.len);
                 ptrdiff_t end = at < 0 ? -1 : str_find(rest, '}');
                 if (end < 0) {
                         text_put(&text, template);
                         break;
                 }
                 text_put(&text, str_first(template, (size_t)at));
-                text_put(&text, fill_one(ex, str_first(rest, (size_t)end)));
+                text_put(&text, one(ex, str_first(rest, (size_t)end)));
                 template = str_skip(rest, (size_t)end + 1);
         }
         return text_str(&text);
+}
+
+struct str ex_fill(struct exchange *ex, struct str template)
+{
+        return fill(ex, template, S("${"), fill_one);
+}
+
+static struct str fill_target(struct exchange *ex, struct str name)
+{
+        struct str query = ex_query(ex);
+        if (str_is(name, "path"))
+                return ex_path(ex);
+        if (str_is(name, "query"))
+                return query.ptr == NULL ? STR_NONE : str_from(query.ptr - 1, query.len + 1);
+        if (str_is(name, "host"))
+                return trip_of(ex)->origin.host;
+        if (str_is(name, "scheme"))
+                return trip_of(ex)->origin.scheme;
+        return ex_param(ex, name);
+}
+
+static struct str fill_below(struct exchange *ex, struct str name)
+{
+        return str_is(name, "path") ? trip_of(ex)->heading.path : fill_target(ex, name);
+}
+
+struct str ex_fill_target(struct exchange *ex, struct str template, bool is_below)
+{
+        return fill(ex, template, S("{"), is_below ? fill_below : fill_target);
 }
 
 enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format, ...)
@@ -247,6 +299,16 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
         body_fill(&ex->res.body, body);
         trip->outcome = REASON_done;
         return VERDICT_REPLY;
+}
+
+void ex_outcome(struct exchange *ex, enum reason reason)
+{
+        trip_of(ex)->outcome = reason;
+}
+
+void ex_fault(struct exchange *ex, enum reason reason)
+{
+        exchange_fault(ex, reason);
 }
 
 void ex_sleep(struct exchange *ex, uint64_t ns)

@@ -9,7 +9,6 @@
 #include "wire/fields.h"
 
 struct exchange;
-struct roster;
 struct route;
 
 /* What a policy says to a request. */
@@ -62,7 +61,11 @@ struct str ex_channel(const struct exchange *ex);
 struct str ex_api(const struct exchange *ex);
 struct str ex_route(const struct exchange *ex); /* its name */
 struct str ex_request_id(const struct exchange *ex);
-const struct roster *ex_roster(const struct exchange *ex);
+/* Looks an API key up in the roster; the caller is filled in when it is known. It takes the same
+ * time whether the key exists or not. */
+enum key_answer { KEY_UNKNOWN, KEY_EXPIRED, KEY_BLOCKED, KEY_KNOWN };
+enum key_answer ex_find_key(struct exchange *ex, struct str key);
+
 /* Cells of those who proved who they are, or of strangers: who cannot crowd out the others. */
 const struct bucket_table *ex_buckets(const struct exchange *ex, bool is_proved);
 uint64_t ex_now(const struct exchange *ex);  /* ns, monotonic, for intervals and cells */
@@ -76,6 +79,11 @@ struct str ex_text(struct exchange *ex, const char *format, ...) printf_like(2, 
 /* What a template with ${channel}, ${consumer}, ${request_id}, ${param.NAME}, ${host}, ${path}, …
  * gives for this exchange; a value, never evaluated again. */
 struct str ex_fill(struct exchange *ex, struct str template);
+
+/* The same for paths and URLs, with {host}, {path}, {query} (with its '?'), {scheme} and the
+ * {parameters} of the route, as escaped as they came. `is_below`: {path} is what follows the API's
+ * path. */
+struct str ex_fill_target(struct exchange *ex, struct str template, bool is_below);
 
 /* True when ex_fill knows that name: for prepare. */
 bool ex_can_fill(struct str name);
@@ -92,6 +100,12 @@ void ex_answer_field(struct exchange *ex, enum name name, struct str value);
 
 /* An answer that is no fault, e.g. a redirect. `type` may be empty when there is no body. */
 enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, struct str body);
+
+/* How the answer that was set is recorded, where that is not plainly done. */
+void ex_outcome(struct exchange *ex, enum reason reason);
+
+/* It is to end for this reason, from where no verdict can be given (on_body). */
+void ex_fault(struct exchange *ex, enum reason reason);
 
 /* ---- waiting: then return VERDICT_WAIT; cancelled when the exchange ends ---- */
 

@@ -32,7 +32,6 @@ enum body_need {
  */
 struct terms {
         int64_t connect_ns, response_ns, idle_ns, total_ns; /* of tries; total 0: off */
-        int64_t body_max;                                   /* request body, bytes; -1: off */
         int64_t retry_attempts;                             /* all tries of one request */
         uint64_t retry_on;                                  /* of enum retry_on */
         uint64_t retry_statuses[10];                        /* bit n of [i]: status 64 * i + n */
@@ -57,6 +56,7 @@ struct prepare {
         struct str identity;   /* stable: "api/orders/rate_limit", for cells */
         bool is_floor;         /* it stands in `enforce` */
         const struct config *config;
+        const struct proofs *proofs;
         const struct gate *gate; /* NULL when only checking */
         struct compile *compile; /* the compiler's own */
 };
@@ -65,6 +65,10 @@ struct prepare {
  * faults are added to prepare->faults. */
 const struct route *prepare_outlet(const struct prepare *prepare, const struct url *url,
                                    int64_t timeout_ns);
+
+/* Makes *path the whole path of an API of this gate and what stands in *path below it; E202 when
+ * there is no such API. */
+void prepare_api(const struct prepare *prepare, struct str api, struct str *path);
 
 /* The cell key of a limit in both tables; zero when only checking. */
 struct limit_keys {
@@ -89,13 +93,16 @@ struct example {
 struct policy {
         const struct shape *shape; /* name, sentence, settings, size of conf, shorthand */
         enum stage stage;
+        enum stage (*stage_of)(const void *conf); /* where the conf decides; NULL: always `stage` */
+        bool is_always; /* holds with its presets where nothing is written */
         size_t state_size;
         enum body_need request_body;
         bool answers_preflight; /* asks to be called for OPTIONS on behalf of another method */
         /* Cross-checks and prepares conf, once per snapshot; faults are added to prepare->faults.
          */
         void (*prepare)(const struct prepare *prepare, void *conf);
-        /* STAGE_TERMS only: writes conf into terms. A floor may only make them stricter. */
+        /* STAGE_TERMS only: writes conf (NULL: `off`) into terms. A floor may only make them
+         * stricter. */
         void (*settle)(const void *conf, bool is_floor, struct terms *terms);
         enum verdict (*on_request)(struct exchange *ex, const void *conf, void *state);
         /* The response head, also of answers of the gateway itself; only if on_request ran. */
@@ -105,6 +112,30 @@ struct policy {
         /* Once, at the very end, also when the caller vanished while it waited. */
         void (*on_end)(struct exchange *ex, const void *conf, void *state);
         const struct example *examples; /* ends with promise NULL */
+};
+
+/* One way to prove who calls: a file in identity/. auth walks the ways that a route accepts. */
+enum proof_answer {
+        PROOF_ABSENT, /* nothing of this kind was sent */
+        PROOF_KNOWN,  /* ex_caller is filled in */
+        PROOF_BAD,    /* it was sent and is not valid */
+        PROOF_TWICE,  /* it was sent in two places that differ: 400 */
+        PROOF_WAIT,   /* call me again */
+};
+
+struct proof {
+        const struct shape *shape;
+        const char *challenge; /* value of WWW-Authenticate; NULL: there is no scheme for it */
+        size_t state_size;
+        void (*prepare)(const struct prepare *prepare, void *conf);
+        enum proof_answer (*try)(struct exchange *ex, const void *conf, void *state);
+        /* Takes what was sent out of the request: it is for us, not for the upstream. */
+        void (*hide)(struct exchange *ex, const void *conf);
+};
+
+struct proofs {
+        const struct proof *const *at;
+        size_t count;
 };
 
 /* The table that policy/list.c makes of list.def, handed down by main. In pipeline order. */

@@ -35,6 +35,7 @@ struct worker {
 /* What all threads of a data process share. */
 struct gate {
         const struct policies *policies;
+        const struct proofs *proofs;
         struct pin_board *board; /* of snapshots */
         struct roster *roster;
         struct bucket_table known, strangers; /* cells of consumers, of addresses and headers */

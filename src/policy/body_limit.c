@@ -1,0 +1,68 @@
+/* body_limit.c -- how large a request body may be. Where the length is declared it is refused
+ * before a byte is read; where it is not, as soon as too much has come. */
+#include "gate/policy.h"
+#include "policy/list.h"
+
+struct conf {
+        int64_t size;
+};
+
+struct state {
+        uint64_t passed;
+};
+
+static enum verdict too_large(struct exchange *ex, const struct conf *conf)
+{
+        return ex_deny(ex, REASON_body_too_large, "The limit is %lld bytes.",
+                       (long long)conf->size);
+}
+
+static enum verdict on_request(struct exchange *ex, const void *c, void *state)
+{
+        const struct conf *conf = c;
+        uint64_t length = ex_body_length(ex);
+        (void)state;
+        if (length != UINT64_MAX && length > (uint64_t)conf->size)
+                return too_large(ex, conf);
+        return VERDICT_PASS;
+}
+
+static bool on_body(struct exchange *ex, const void *c, void *s, struct str bytes)
+{
+        const struct conf *conf = c;
+        struct state *state = s;
+        state->passed += bytes.len;
+        if (state->passed <= (uint64_t)conf->size)
+                return true;
+        ex_fault(ex, REASON_body_too_large);
+        return false;
+}
+
+static const struct setting settings[] = {
+        {SIZE(size), .least = 0, .preset = 10 * MIB, .text = "Bytes of a request body, at most."},
+        {0}};
+
+const struct shape shape_body_limit = {
+        .name = "body_limit",
+        .text = "How large a request body may be; `off` for any size.",
+        .settings = settings,
+        .size = sizeof(struct conf),
+        .shorthand = "size",
+};
+
+const struct policy policy_body_limit = {
+        .shape = &shape_body_limit,
+        .stage = STAGE_CHECK,
+        .is_always = true,
+        .state_size = sizeof(struct state),
+        .request_body = BODY_NEED_TEE,
+        .on_request = on_request,
+        .on_body = on_body,
+        .examples = (const struct example[]){{"A body within the limit passes", "body_limit: 1KiB",
+                                              "POST / HTTP/1.1\nContent-Length: 5\n\nhello",
+                                              .status = 200},
+                                             {"A body over the limit is refused", "body_limit: 4B",
+                                              "POST / HTTP/1.1\nContent-Length: 5\n\nhello",
+                                              .status = 413},
+                                             {0}},
+};

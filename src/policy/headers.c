@@ -1,0 +1,152 @@
+/* headers.c -- sets, adds and removes header fields on the way in and on the way back. What frames
+ * a message (Content-Length, Transfer-Encoding, Connection, …) belongs to the gateway and cannot be
+ * named here. */
+#include "gate/policy.h"
+#include "policy/list.h"
+
+struct changes {
+        struct pairs set, add;
+        struct texts remove;
+};
+
+struct conf {
+        struct changes request, response;
+};
+
+static void check_name(const struct prepare *prepare, const struct json *node, struct str name)
+{
+        if (!name_is_token(name))
+                fault_add(prepare->faults, FAULT_E211, node, "`" STR_FMT "` is no header name",
+                          STR_ARG(name));
+        else if (name_flags(name_find(name)) & (NAME_FRAMING | NAME_HOP) ||
+                 name_find(name) == NAME_host)
+                fault_add(prepare->faults, FAULT_E211, node,
+                          "`" STR_FMT "` belongs to the gateway and cannot be changed",
+                          STR_ARG(name));
+}
+
+static void check_template(const struct prepare *prepare, const struct pair *pair)
+{
+        struct str rest = pair->value;
+        ptrdiff_t at;
+        if (!value_is_safe(pair->value))
+                fault_add(prepare->faults, FAULT_E211, pair->node,
+                          "a header value cannot hold control characters");
+        while ((at = str_find_str(rest, S("${"))) >= 0) {
+                rest = str_skip(rest, (size_t)at + 2);
+                struct str name = str_cut(&rest, '}');
+                if (!ex_can_fill(name))
+                        fault_add(prepare->faults, FAULT_E211, pair->node,
+                                  "nothing is known as ${" STR_FMT "}", STR_ARG(name));
+        }
+}
+
+static void check(const struct prepare *prepare, const struct changes *changes)
+{
+        const struct pairs *lists[] = {&changes->set, &changes->add};
+        for (size_t l = 0; l < countof(lists); l++) {
+                for (size_t i = 0; i < lists[l]->count; i++) {
+                        check_name(prepare, lists[l]->at[i].node, lists[l]->at[i].name);
+                        check_template(prepare, &lists[l]->at[i]);
+                }
+        }
+        for (size_t i = 0; i < changes->remove.count; i++)
+                check_name(prepare, changes->remove.nodes[i], changes->remove.at[i]);
+}
+
+static void prepare(const struct prepare *prepare, void *c)
+{
+        const struct conf *conf = c;
+        check(prepare, &conf->request);
+        check(prepare, &conf->response);
+}
+
+/* False when a value came out that no field may hold: then nothing is sent. */
+static bool apply(struct exchange *ex, const struct changes *changes, struct fields *fields)
+{
+        for (size_t i = 0; i < changes->remove.count; i++)
+                fields_remove(fields, changes->remove.at[i]);
+        for (size_t i = 0; i < changes->set.count; i++) {
+                struct str value = ex_fill(ex, changes->set.at[i].value);
+                if (!value_is_safe(value))
+                        return false;
+                fields_set(fields, changes->set.at[i].name, value);
+        }
+        for (size_t i = 0; i < changes->add.count; i++) {
+                struct str value = ex_fill(ex, changes->add.at[i].value);
+                if (!value_is_safe(value))
+                        return false;
+                fields_add(fields, changes->add.at[i].name, value);
+        }
+        return true;
+}
+
+static enum verdict on_request(struct exchange *ex, const void *c, void *state)
+{
+        const struct conf *conf = c;
+        (void)state;
+        if (!apply(ex, &conf->request, ex_request_fields(ex)))
+                return ex_deny(ex, REASON_fault, "%s", "");
+        return VERDICT_PASS;
+}
+
+static void on_response(struct exchange *ex, const void *c, void *state)
+{
+        const struct conf *conf = c;
+        (void)state;
+        if (!apply(ex, &conf->response, ex_response_fields(ex)))
+                ex_fault(ex, REASON_fault);
+}
+
+#undef CONF
+#define CONF struct changes
+static const struct setting change_settings[] = {
+        {PAIRS(set), .most = 100, .example = "{ X-Channel: \"${channel}\" }",
+         .text = "Set to these values, whatever was there."},
+        {PAIRS(add), .most = 100, .text = "Added besides what is there."},
+        {TEXTS(remove), .most = 100, .text = "Removed."},
+        {0}};
+
+static const struct shape shape_changes = {
+        .name = "changes",
+        .text = "What is done to the fields of one direction: removed first, then set, then added.",
+        .settings = change_settings,
+        .size = sizeof(struct changes),
+};
+
+#undef CONF
+#define CONF struct conf
+static const struct setting settings[] = {
+        {OBJECT(request, changes), .text = "On the way to the service."},
+        {OBJECT(response, changes), .text = "On the way back to the caller."},
+        {0}};
+
+const struct shape shape_headers = {
+        .name = "headers",
+        .text = "Set, add and remove header fields. Values may hold ${channel}, ${consumer}, "
+                "${api}, "
+                "${request_id}, ${host}, ${path}, ${scheme}, ${ip} and ${param.NAME}.",
+        .settings = settings,
+        .size = sizeof(struct conf),
+};
+
+const struct policy policy_headers = {
+        .shape = &shape_headers,
+        .stage = STAGE_SHAPE,
+        .prepare = prepare,
+        .on_request = on_request,
+        .on_response = on_response,
+        .examples =
+                (const struct example[]){
+                        {"A request field is set, whatever the caller sent",
+                         "headers: { request: { set: { X-Api: \"${api}\" } } }",
+                         "GET / HTTP/1.1\nX-Api: mine", .status = 200,
+                         .has = "X-Got-X-Api: example"},
+                        {"A response field is added",
+                         "headers: { response: { set: { X-Frame-Options: DENY } } }",
+                         "GET / HTTP/1.1", .status = 200, .has = "X-Frame-Options: DENY"},
+                        {"A response field is removed",
+                         "headers: { response: { remove: [X-Got-Target] } }", "GET / HTTP/1.1",
+                         .status = 200, .lacks = "X-Got-Target"},
+                        {0}},
+};

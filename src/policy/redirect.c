@@ -1,0 +1,66 @@
+/* redirect.c -- answers with another place. */
+#include "gate/policy.h"
+#include "policy/list.h"
+
+struct conf {
+        struct str to;
+        int64_t status;
+};
+
+static void prepare(const struct prepare *prepare, void *c)
+{
+        const struct conf *conf = c;
+        bool is_known = conf->status == 301 || conf->status == 302 || conf->status == 303 ||
+                        conf->status == 307 || conf->status == 308;
+        if (!is_known)
+                fault_add(prepare->faults, FAULT_E211, prepare->node, "%lld is not a redirect",
+                          (long long)conf->status)
+                        ->help = S("write 301, 302, 303, 307 or 308");
+        if (!value_is_safe(conf->to))
+                fault_add(prepare->faults, FAULT_E211, prepare->node,
+                          "`to` holds characters that no header field may hold");
+}
+
+static enum verdict on_request(struct exchange *ex, const void *c, void *state)
+{
+        const struct conf *conf = c;
+        struct str to = ex_fill_target(ex, conf->to, false);
+        (void)state;
+        if (!value_is_safe(to))
+                return ex_deny(ex, REASON_bad_request, "%s", "");
+        ex_answer_field(ex, NAME_location, to);
+        ex_note(ex, "to " STR_FMT, STR_ARG(to));
+        return ex_answer(ex, (uint16_t)conf->status, STR_NONE, STR_NONE);
+}
+
+static const struct setting settings[] = {{TEXT(to), .required = true, .least = 1, .most = 2000,
+                                           .example = "https://{host}{path}{query}",
+                                           .text = "Where to: may hold {scheme}, {host}, {path}, "
+                                                   "{query} and the parameters of the route."},
+                                          {INTEGER(status), .least = 301, .most = 308,
+                                           .preset = 308, .text = "301, 302, 303, 307 or 308."},
+                                          {0}};
+
+const struct shape shape_redirect = {
+        .name = "redirect",
+        .text = "Answer with another place instead of asking the service.",
+        .settings = settings,
+        .size = sizeof(struct conf),
+        .shorthand = "to",
+};
+
+const struct policy policy_redirect = {
+        .shape = &shape_redirect,
+        .stage = STAGE_ANSWER,
+        .prepare = prepare,
+        .on_request = on_request,
+        .examples = (const struct example[]){{"The path and the query are kept",
+                                              "redirect: \"https://new.example.com{path}{query}\"",
+                                              "GET /a?b=c HTTP/1.1", .status = 308,
+                                              .has = "Location: https://new.example.com/a?b=c"},
+                                             {"The status can be chosen",
+                                              "redirect: { to: /elsewhere, status: 302 }",
+                                              "GET / HTTP/1.1", .status = 302,
+                                              .has = "Location: /elsewhere"},
+                                             {0}},
+};
