@@ -82,7 +82,8 @@ struct duo {
 } aligned(16);
 
 /* When *at holds *expected it becomes `desired` in one step; else *expected becomes what it holds.
- * A full barrier. The halves may be read by plain atomic loads: a torn duo fails the next swap. */
+ * A full barrier. Two halves read one after the other may not belong together; the next swap tells.
+ */
 static inline bool duo_swap(struct duo *at, struct duo *expected, struct duo desired)
 {
         __extension__ typedef unsigned __int128 wide __attribute__((may_alias));
@@ -93,6 +94,17 @@ static inline bool duo_swap(struct duo *at, struct duo *expected, struct duo des
                 return true;
         *expected = (struct duo){(uint64_t)had, (uint64_t)(had >> 64)};
         return false;
+}
+
+/* The halves, each read in one step and in one order for all who look. */
+static inline uint64_t duo_lo(const struct duo *at)
+{
+        return __atomic_load_n(&at->lo, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t duo_hi(const struct duo *at)
+{
+        return __atomic_load_n(&at->hi, __ATOMIC_SEQ_CST);
 }
 
 static inline uint64_t rotl64(uint64_t x, unsigned n)

@@ -152,6 +152,20 @@ static uint64_t minus_log2(uint64_t x)
         return ((uint64_t)64 << LOG_BITS) - log;
 }
 
+/* What a target draws for a key: all bits of both count for all bits. */
+static uint64_t drawn_by(const struct balance_target *target, uint64_t key)
+{
+        uint64_t x = key ^ rotl64(target->seed, 32);
+        for (int i = 0; i < 2; i++) {
+                x ^= x >> 33;
+                x *= 0xff51afd7ed558ccdu;
+                x ^= x >> 33;
+                x *= 0xc4ceb9fe1a85ec53u;
+                x ^= target->seed;
+        }
+        return x ^ (x >> 33);
+}
+
 /* Highest random weight: every target draws a number from the key and its own seed, and the best
  * wins; with an exponential distribution (-log) divided by the weight each wins in proportion to
  * it. */
@@ -165,8 +179,7 @@ int balance_hash(const struct balance_target *targets, unsigned count, uint64_t 
                         if (weight == 0)
                                 continue;
                         weight = u64_min(targets[i].weight, BALANCE_WEIGHT_MAX);
-                        uint64_t drawn = hash_mix(hash_mix(key, targets[i].seed), targets[i].seed);
-                        uint64_t log = minus_log2(drawn);
+                        uint64_t log = minus_log2(drawn_by(&targets[i], key));
                         if (best >= 0 && log * best_weight >= best_log * weight)
                                 continue;
                         best = (int)i;

@@ -17,6 +17,8 @@
 #include "base/err.h"
 #include "base/hash.h"
 
+enum { BUCKET_CELLS_LEAST = 64 };
+
 struct bucket_header;
 struct bucket_set;
 
@@ -37,6 +39,7 @@ struct bucket_rate {
         uint64_t interval_ns;  /* per unit */
         uint64_t tolerance_ns; /* burst × interval */
         uint64_t burst;
+        uint64_t inverse; /* 2^64 / interval */
 };
 
 struct bucket_answer {
