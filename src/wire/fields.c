@@ -11,7 +11,7 @@
 /* ---- characters ---- */
 
 /* tchar of RFC 9110 5.6.2 */
-static const bool token_chars[256] = {
+const bool scan_token_chars[256] = {
         ['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
         ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1,  ['~'] = 1, ['0'] = 1,
         ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1,  ['7'] = 1, ['8'] = 1,
@@ -24,34 +24,9 @@ static const bool token_chars[256] = {
         ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1, ['z'] = 1,
 };
 
-size_t name_run(struct str text)
-{
-        size_t i = 0;
-        while (i < text.len && token_chars[(uint8_t)text.ptr[i]])
-                i++;
-        return i;
-}
-
 bool name_is_token(struct str text)
 {
         return text.len > 0 && name_run(text) == text.len;
-}
-
-size_t value_run(struct str text)
-{
-        size_t i = 0;
-        for (; text.len - i >= 16; i += 16) {
-                bytes16 v = bytes16_load(text.ptr + i);
-                uint32_t stop = bytes16_mask((bytes16)(((v < 0x20) & (v != '\t')) | (v == 0x7f)));
-                if (stop != 0)
-                        return i + lowest_bit(stop);
-        }
-        for (; i < text.len; i++) {
-                uint8_t c = (uint8_t)text.ptr[i];
-                if ((c < 0x20 && c != '\t') || c == 0x7f)
-                        break;
-        }
-        return i;
 }
 
 bool value_is_safe(struct str text)
@@ -105,22 +80,23 @@ struct str name_text(enum name name)
         return texts[name];
 }
 
-/* A name in lower case, padded with NULs, and the bits that the upper case may differ in. */
+/* The first and the last bytes, up to eight each; together all of a name of up to 16. */
+struct ends {
+        uint64_t head, tail;
+};
+
+/* A name in lower case, and the bits in which its letters differ from upper case. */
 struct known {
+        struct ends lower_ends, letter_ends;
+        size_t len;
         char lower[NAME_LENGTH_MAX];
         char letters[NAME_LENGTH_MAX];
-        uint8_t len;
 };
 
 static struct known known[NAME_COUNT];
 static uint16_t table[TABLE_SIZE]; /* of enum name; NAME_other: empty */
 static atomic_bool is_made;
 static once_flag make_once = ONCE_FLAG_INIT;
-
-/* The first and the last bytes, up to eight each; together all of a name of up to 16. */
-struct ends {
-        uint64_t head, tail;
-};
 
 static always_inline struct ends ends_of(const char *at, size_t len)
 {
@@ -135,9 +111,8 @@ static always_inline struct ends ends_of(const char *at, size_t len)
 static always_inline unsigned slot_of(struct ends ends, size_t len)
 {
         const uint64_t kept = 0xdfdfdfdfdfdfdfdfu; /* without bit 0x20 'A' is 'a' */
-        uint64_t hash = (ends.head & kept) * 0x9e3779b97f4a7c15u;
-        hash ^= (((ends.tail & kept) + len) * 0xc2b2ae3d27d4eb4fu) >> 7;
-        return (unsigned)((hash * 0xff51afd7ed558ccdu) >> 54);
+        uint64_t mixed = (ends.head & kept) ^ rotl64(ends.tail & kept, 27);
+        return (unsigned)(((mixed + len) * 0x9e3779b97f4a7c15u) >> 54);
 }
 
 static_assert(TABLE_SIZE == 1 << (64 - 54), "slot_of yields as many bits as the table has");
@@ -146,12 +121,14 @@ static void make_table(void)
 {
         for (unsigned id = 1; id < NAME_COUNT; id++) {
                 struct known *k = &known[id];
-                k->len = (uint8_t)texts[id].len;
+                k->len = texts[id].len;
                 for (size_t i = 0; i < k->len; i++) {
                         k->lower[i] = char_lower(texts[id].ptr[i]);
                         k->letters[i] = k->lower[i] >= 'a' && k->lower[i] <= 'z' ? 0x20 : 0;
                 }
-                unsigned slot = slot_of(ends_of(k->lower, k->len), k->len);
+                k->lower_ends = ends_of(k->lower, k->len);
+                k->letter_ends = ends_of(k->letters, k->len);
+                unsigned slot = slot_of(k->lower_ends, k->len);
                 while (table[slot] != NAME_other)
                         slot = (slot + 1) % TABLE_SIZE;
                 table[slot] = (uint16_t)id;
@@ -159,14 +136,12 @@ static void make_table(void)
         atomic_store_explicit(&is_made, true, memory_order_release);
 }
 
-/* Equal but for case, up to `len` bytes of both. */
+/* Equal but for case; both are as long. */
 static always_inline bool is_same(const struct known *k, const char *at, struct ends ends)
 {
-        size_t len = k->len;
-        struct ends lower = ends_of(k->lower, len), letters = ends_of(k->letters, len);
-        uint64_t differ = ((ends.head ^ lower.head) & ~letters.head) |
-                          ((ends.tail ^ lower.tail) & ~letters.tail);
-        for (size_t i = 8; i + 8 < len; i += 8)
+        uint64_t differ = ((ends.head ^ k->lower_ends.head) & ~k->letter_ends.head) |
+                          ((ends.tail ^ k->lower_ends.tail) & ~k->letter_ends.tail);
+        for (size_t i = 8; i + 8 < k->len; i += 8)
                 differ |= (load_u64(at + i) ^ load_u64(k->lower + i)) & ~load_u64(k->letters + i);
         return differ == 0;
 }

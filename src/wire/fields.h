@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "wire/scan.h"
 
 enum name {
         NAME_other, /* not one of names.def */
@@ -54,10 +55,6 @@ bool name_is_token(struct str text);
 
 /* True when text may stand as a field value: no CR, LF, NUL or other control but HTAB. */
 bool value_is_safe(struct str text);
-
-/* How many characters at the start of text may stand in a token, resp. in a field value. */
-size_t name_run(struct str text);
-size_t value_run(struct str text);
 
 struct field {
         struct str name, value;

@@ -47,25 +47,13 @@ static always_inline enum h1_state more(struct h1_head *head, enum step step, si
 
 /* ---- first lines ---- */
 
-/* How many bytes at the start may stand in a target. All of printable ASCII may: which of them mean
- * something is said in target.c; the others never do (RFC 9112 3.2, RFC 3986 2). */
-static always_inline size_t target_run(const char *at, size_t len)
-{
-        size_t i = 0;
-        for (; len - i >= 16; i += 16) {
-                bytes16 v = bytes16_load(at + i);
-                uint32_t stop = bytes16_mask((bytes16)((v < 0x21) | (v > 0x7e)));
-                if (stop != 0)
-                        return i + lowest_bit(stop);
-        }
-        while (i < len && at[i] > 0x20 && at[i] < 0x7f)
-                i++;
-        return i;
-}
-
 /* Reads "HTTP/1.1" as far as there are bytes; the fault of a wrong one is told at once. */
 static enum h1_state read_version(struct h1_head *head, const char *at, size_t len)
 {
+        if (likely(len >= VERSION_LENGTH && memcmp(at, "HTTP/1.1", VERSION_LENGTH) == 0)) {
+                head->version = 11;
+                return H1_DONE;
+        }
         static const char form[VERSION_LENGTH] = {'H', 'T', 'T', 'P', '/', '0', '.', '0'};
         for (size_t i = 0; i < size_min(len, VERSION_LENGTH); i++) {
                 bool is_good = form[i] == '0' ? char_is_digit(at[i]) : at[i] == form[i];
@@ -139,7 +127,7 @@ static enum h1_state read_request_line(struct h1_head *head, struct str bytes)
                 head->line = (uint32_t)++at;
                 fall_through;
         case STEP_TARGET:
-                at += target_run(bytes.ptr + at, bytes.len - at);
+                at += target_run(str_skip(bytes, at));
                 if (at - head->line > head->limits->target)
                         return bad(head, H1_FAULT_TARGET_LENGTH);
                 if (at == bytes.len)
@@ -394,6 +382,10 @@ static bool is_bound(enum name id)
 
 static enum h1_fault read_connection(struct h1_head *head, struct sum *sum, struct str value)
 {
+        if (likely(str_eq_nocase(value, S("keep-alive")))) {
+                sum->keeps = true;
+                return H1_FAULT_NONE;
+        }
         for (struct str rest = value; rest.ptr != NULL;) {
                 struct str member = str_trim(str_cut(&rest, ','));
                 if (member.len == 0)

@@ -4,6 +4,7 @@
 #include "wire/target.h"
 
 #include "wire/cidr.h"
+#include "wire/scan.h"
 
 /* ---- characters of a path ---- */
 
@@ -275,17 +276,6 @@ struct str path_loose(struct str path, struct arena *arena)
 
 /* ---- the target ---- */
 
-/* Visible ASCII but '#', which begins what no client may send (RFC 9112 3.2). */
-static bool is_target(struct str raw)
-{
-        for (size_t i = 0; i < raw.len; i++) {
-                uint8_t c = (uint8_t)raw.ptr[i];
-                if (c <= 0x20 || c >= 0x7f || c == '#')
-                        return false;
-        }
-        return raw.len > 0;
-}
-
 /* Takes scheme and authority off an absolute-form target (RFC 9112 3.2.2). */
 static bool cut_authority(struct str *raw, struct str *ret_authority)
 {
@@ -306,7 +296,8 @@ static bool cut_authority(struct str *raw, struct str *ret_authority)
 enum target_fault target_read(struct str raw, struct arena *arena, struct target *ret_target)
 {
         struct target target = {0};
-        if (!is_target(raw))
+        /* A '#' would begin what no client may send (RFC 9112 3.2). */
+        if (raw.len == 0 || target_run(raw) != raw.len || str_find(raw, '#') >= 0)
                 return TARGET_BAD;
         if (str_eq(raw, S("*"))) {
                 *ret_target = (struct target){.path = raw, .is_asterisk = true};
