@@ -46,3 +46,9 @@ void signals_ignore(const int *list)
         for (; *list != 0; list++)
                 CHECK(sigaction(*list, &action, NULL) == 0);
 }
+
+bool signals_is_ignored(int signo)
+{
+        struct sigaction action;
+        return sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}

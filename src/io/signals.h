@@ -18,3 +18,4 @@ void signals_restore(void);
 
 /* Ignores these; what a program starts ignores them too. A list ends with 0. */
 void signals_ignore(const int *list);
+bool signals_is_ignored(int signo);

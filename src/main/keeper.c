@@ -149,7 +149,10 @@ static void take_signals(struct keeper *keeper)
         bool is_of_system;
         int signo;
         while ((signo = signals_take(keeper->signals, &is_of_system)) != 0) {
-                if (signo == SIGTERM || signo == SIGINT || (signo == SIGHUP && is_of_system))
+                bool is_hangup = signo == SIGHUP && is_of_system; /* the terminal is gone */
+                if (is_hangup && keeper->is_detached)
+                        continue;
+                if (signo == SIGTERM || signo == SIGINT || is_hangup)
                         on_stop(keeper, signo);
                 else if (keeper->is_stopping)
                         continue;
@@ -357,7 +360,7 @@ static void forgive(struct keeper *keeper, uint64_t late)
 {
         for (size_t i = 0; i < CHILDREN_MAX; i++) {
                 if (keeper->children[i].state != CHILD_NONE)
-                        keeper->children[i].due += late;
+                        keeper->children[i].due += late + GRACE_MS;
         }
 }
 

@@ -71,6 +71,8 @@ static enum err open_ears(struct keeper *keeper)
 {
         static const int ignored[] = {SIGPIPE, 0};
         panic_on_signals();
+        prctl(PR_SET_NAME, "gate"); /* the kernel would name an heir after a descriptor */
+        keeper->is_detached = signals_is_ignored(SIGHUP);
         signals_ignore(ignored);
         notify_open(&keeper->notify);
         keeper->upgrade.image.fd = -1;

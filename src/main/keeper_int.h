@@ -91,6 +91,7 @@ struct keeper {
         char **argv;
         int exit_code;
         bool is_stopping, has_served, is_reload_due;
+        bool is_detached; /* nohup: the end of a terminal is nothing to it */
 };
 
 /* child.c */

@@ -2,7 +2,7 @@
  * serves: (1) it is executed aside and reads the heritage, (2) a data process of it gets ready
  * beside the one that serves, (3) the old one drains, and the keeper becomes the next binary in
  * place, with its process id. Until (3) every failure leaves all as it was.
- * doc/why/0021-processes.md */
+ * doc/why/0011-processes.md */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

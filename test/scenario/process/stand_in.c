@@ -46,6 +46,7 @@ static struct watched watched[WORKERS_MAX];
 static struct watchdog watchdog;
 static struct loop *steward;
 static struct task leave;
+static struct timer patience;
 static _Atomic uint64_t *answers;
 static _Atomic int busy;
 
@@ -69,6 +70,7 @@ static void take_line(struct str line)
                 memcpy(wish.user, line.ptr, line.len);
         } else if (str_is(word, "version")) {
                 memcpy(wish.version, line.ptr, line.len);
+                wish.version[line.len] = '\0';
         } else if (str_is(word, "workers") && is_number) {
                 wish.workers = u64_min(number, WORKERS_MAX);
         } else if (str_is(word, "drain") && is_number) {
@@ -100,6 +102,7 @@ static bool read_wish(void)
                 close(fd);
         memset(&wish, 0, sizeof wish);
         wish.workers = 2;
+        wish.version[0] = '-';
         wish.drain_ms = 2000;
         struct str rest = str_from(memory, (size_t)len);
         while (rest.len > 0)
@@ -107,18 +110,13 @@ static bool read_wish(void)
         return true;
 }
 
-static void accepted(struct listener *listener, int fd, const struct addr *peer)
+static void answer(int fd)
 {
         char memory[256], request[1024];
         struct text text = text_over(memory, sizeof memory);
-        (void)listener;
-        (void)peer;
-        busy++;
-        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
         ssize_t got = recv(fd, request, sizeof request, 0);
-        if (got > 4 && memcmp(request, "spin", 4) == 0)
-                for (;;)
-                        pthread_testcancel();
+        while (got == 4 && memcmp(request, "spin", 4) == 0)
+                pthread_testcancel();
         if (wish.slow_ms > 0)
                 usleep((useconds_t)(wish.slow_ms * 1000));
         uint64_t count = answers == NULL ? 0 : ++*answers;
@@ -130,6 +128,27 @@ static void accepted(struct listener *listener, int fd, const struct addr *peer)
         shutdown(fd, SHUT_WR);
         close(fd);
         busy--;
+}
+
+static void *answer_slowly(void *arg)
+{
+        answer((int)(intptr_t)arg);
+        return NULL;
+}
+
+static void accepted(struct listener *listener, int fd, const struct addr *peer)
+{
+        pthread_t thread;
+        (void)listener;
+        (void)peer;
+        busy++;
+        fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+        if (wish.slow_ms == 0) {
+                answer(fd);
+                return;
+        }
+        CHECK(pthread_create(&thread, NULL, answer_slowly, (void *)(intptr_t)fd) == 0);
+        pthread_detach(thread);
 }
 
 static void *work(void *arg)
@@ -161,6 +180,16 @@ static void on_stop_mail(struct mail *mail)
         loop_stop(worker->loop);
 }
 
+static void on_patience(struct timer *timer)
+{
+        if (busy > 0) {
+                timer_set(steward, timer, loop_now(steward) + 10000000);
+                return;
+        }
+        keeper_link_drained(start->link);
+        loop_stop(steward);
+}
+
 static void on_leave(struct task *task)
 {
         (void)task;
@@ -170,8 +199,8 @@ static void on_leave(struct task *task)
                 for (uint32_t k = 0; k < bounds[i].count; k++)
                         close(bounds[i].fds[k]);
         }
-        keeper_link_drained(start->link);
-        loop_stop(steward);
+        timer_init(&patience, on_patience);
+        on_patience(&patience);
 }
 
 static void on_drain(struct keeper_link *link, enum drain why, uint64_t limit_ms)
