@@ -257,6 +257,24 @@ def check_lists(faults):
                     faults.add(path, 1, f"not in src/{room}/list.def; add a line there")
 
 
+def check_registered(faults):
+    """No test lies in the tree that nobody builds, and the lists are sorted."""
+    for folder, listing in (("test/unit", "unit_tests"), ("test/fuzz", "fuzz_targets")):
+        build = ROOT / folder / "meson.build"
+        text = read(build)
+        names = re.findall(r"^  '([\w/]+)',$", text.split(listing + " = [")[1].split("]")[0], re.M)
+        if names != sorted(set(names)):
+            faults.add(build, 1, f"{listing} is not sorted, or names something twice")
+        for path in c_files(".c"):
+            name = str(path.relative_to(ROOT).with_suffix(""))
+            if name.startswith(folder + "/") and name.removeprefix(folder + "/") not in names \
+                    and f"{name.removeprefix(folder + '/')}.c" not in text:
+                faults.add(path, 1, f"nobody builds it; add a line to {folder}/meson.build")
+        for name in names if folder == "test/fuzz" else ():
+            if not any((ROOT / folder / "corpus" / name).glob("*")):
+                faults.add(build, 1, f"fuzz target {name} has no corpus in test/fuzz/corpus/{name}")
+
+
 def digest(*parts):
     mixed = hashlib.sha256()
     for part in parts:
@@ -425,6 +443,7 @@ def main(mode):
             check_words(path, faults)
     check_texts(faults)
     check_lists(faults)
+    check_registered(faults)
     check_headers(faults, cache)
     check_clang(faults, cache)
     check_format(faults, cache)

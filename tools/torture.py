@@ -16,16 +16,12 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "test/lib"))
+
+from rig import faults  # noqa: E402
+
 BUILD = ROOT / "build/release/test/unit"
 MOST = 150  # allocations tried one by one; beyond that, as many spread over the rest
-
-
-def library():
-    source, target = ROOT / "test/lib/fault_malloc.c", ROOT / "build/lib/fault_malloc.so"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", str(target), str(source)],
-                   check=True)
-    return target
 
 
 def run(program, preload, number):
@@ -50,7 +46,7 @@ def verdict(status, errors):
 
 
 def unit(names):
-    preload, failed, tried = library(), 0, 0
+    preload, failed, tried = faults.library("fault_malloc"), 0, 0
     programs = sorted(p for p in BUILD.glob("unit_*") if p.is_file() and "speed" not in p.name)
     for program in programs:
         if names and not any(name.replace("/", "_") in program.name for name in names):
@@ -62,11 +58,11 @@ def unit(names):
             numbers += list(range(MOST + 1, total + 1, max(1, (total - MOST) // MOST)))
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             results = list(pool.map(lambda n: run(program, preload, n), numbers))
-        faults = [(n, why) for n, result in zip(numbers, results) if (why := verdict(*result))]
-        for number, why in faults[:5]:
+        wrong = [(n, why) for n, result in zip(numbers, results) if (why := verdict(*result))]
+        for number, why in wrong[:5]:
             print(f"  {program.name}: allocation {number}: {why}")
-        print(f"{'FAIL' if faults else 'ok  '}  {program.name:32} {len(numbers)} of {total}")
-        tried, failed = tried + len(numbers), failed + len(faults)
+        print(f"{'FAIL' if wrong else 'ok  '}  {program.name:32} {len(numbers)} of {total}")
+        tried, failed = tried + len(numbers), failed + len(wrong)
     print(f"{tried - failed} passed, {failed} failed")
     return failed == 0
 

@@ -1,19 +1,24 @@
-/* fault_malloc.c -- preloaded into unit tests by ./dev torture: the n-th allocation that the house
- * or a library of its own makes fails (GATE_TEST_MALLOC=n), or none, and their number is told at
- * the end (GATE_TEST_MALLOC=0). What cmocka and libc allocate for themselves is left alone. */
+/* fault_malloc.c -- counts what the house and its libraries allocate, and lets one allocation fail.
+ * Preloaded into unit tests by ./dev torture: the n-th fails (GATE_TEST_MALLOC=n), or none, and
+ * their number is told at the end (GATE_TEST_MALLOC=0). Preloaded into the gate by scenarios: their
+ * number stands in a shared file (GATE_TEST_MALLOC_COUNT=path). What cmocka and libc allocate for
+ * themselves is left alone. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void *(*real_malloc)(size_t);
 static void *(*real_calloc)(size_t, size_t);
 static void *(*real_realloc)(void *, size_t);
-static long fail_at = -1, count;
+static long fail_at = -1, own_count;
+static long *count = &own_count;
 static _Thread_local bool is_inside;
 
 /* dlsym may allocate before the real calloc is known. */
@@ -27,6 +32,15 @@ __attribute__((constructor)) static void begin(void)
         real_realloc = (void *(*)(void *, size_t))dlsym(RTLD_NEXT, "realloc");
         real_calloc = (void *(*)(size_t, size_t))dlsym(RTLD_NEXT, "calloc");
         fail_at = text == NULL ? -1 : strtol(text, NULL, 10);
+        const char *path = getenv("GATE_TEST_MALLOC_COUNT");
+        int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+        void *shared = fd < 0 ? MAP_FAILED
+                              : mmap(NULL, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+                                     0);
+        if (shared != MAP_FAILED)
+                count = shared;
+        if (fd >= 0)
+                close(fd);
 }
 
 __attribute__((destructor)) static void end(void)
@@ -34,7 +48,7 @@ __attribute__((destructor)) static void end(void)
         char text[64];
         if (fail_at != 0)
                 return;
-        int n = snprintf(text, sizeof text, "torture: %ld allocations\n", count);
+        int n = snprintf(text, sizeof text, "torture: %ld allocations\n", *count);
         ssize_t done = write(STDERR_FILENO, text, (size_t)n);
         (void)done;
 }
@@ -57,9 +71,9 @@ static bool is_ours(void *caller)
 
 static bool fails(void *caller)
 {
-        if (fail_at < 0 || is_inside || !is_ours(caller))
+        if ((fail_at < 0 && count == &own_count) || is_inside || !is_ours(caller))
                 return false;
-        if (__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED) != fail_at)
+        if (__atomic_add_fetch(count, 1, __ATOMIC_RELAXED) != fail_at)
                 return false;
         errno = ENOMEM;
         return true;

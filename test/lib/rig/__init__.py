@@ -23,10 +23,11 @@ in the access log.
 """
 from . import http1
 from .client import Raw, Response
-from .faults import SmallDisk, Syscalls
+from .faults import Allocations, SmallDisk, Syscalls
 from .gate import Gate
 from .http1 import Head, ProtocolFault, request
 from .server import Server, close, half_close, hold, reset, wait
 
-__all__ = ["Gate", "Head", "ProtocolFault", "Raw", "Response", "Server", "SmallDisk", "Syscalls",
-           "close", "half_close", "hold", "http1", "request", "reset", "wait"]
+__all__ = ["Allocations", "Gate", "Head", "ProtocolFault", "Raw", "Response", "Server",
+           "SmallDisk", "Syscalls", "close", "half_close", "hold", "http1", "request", "reset",
+           "wait"]

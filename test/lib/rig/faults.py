@@ -14,19 +14,19 @@ import subprocess
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-SOURCE = ROOT / "test/lib/fault.c"
 CALLS = ("accept4", "socket", "connect", "send", "sendmsg", "recv", "recvmsg", "read", "write",
          "writev", "epoll_ctl", "open", "openat", "mmap", "eventfd", "fsync", "rename", "getrandom")
 
 
-def library():
-    """The preloaded library, built once per content."""
-    target = ROOT / "build/lib" / f"fault-{SOURCE.stat().st_mtime_ns}.so"
+def library(name):
+    """A library to preload, of test/lib/NAME.c, built once per content."""
+    source = ROOT / "test/lib" / f"{name}.c"
+    target = ROOT / "build/lib" / f"{name}-{source.stat().st_mtime_ns}.so"
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_suffix(f".{os.getpid()}")
-        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", str(half), str(SOURCE),
-                        "-ldl"], check=True)
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-o", str(half), str(source)],
+                       check=True)
         half.replace(target)
     return target
 
@@ -47,7 +47,7 @@ class Syscalls:
         self.rules = (Rule * len(CALLS)).from_buffer(self.memory)
 
     def environment(self):
-        return {"LD_PRELOAD": str(library()), "GATE_TEST_FAULTS": self.file.name}
+        return {"LD_PRELOAD": str(library("fault")), "GATE_TEST_FAULTS": self.file.name}
 
     def fail(self, call, error=errno.EIO, skip=0, count=-1):
         rule = self.rules[CALLS.index(call)]
@@ -60,6 +60,23 @@ class Syscalls:
 
     def hits(self, call):
         return self.rules[CALLS.index(call)].hits
+
+
+class Allocations:
+    """Counts what the gate allocates on the heap; not under a sanitizer, which has its own heap."""
+
+    def __init__(self):
+        self.file = tempfile.NamedTemporaryFile(prefix="gate-count-")
+        self.file.truncate(mmap.PAGESIZE)
+        self.memory = mmap.mmap(self.file.fileno(), mmap.PAGESIZE)
+
+    def environment(self):
+        return {"LD_PRELOAD": str(library("fault_malloc")),
+                "GATE_TEST_MALLOC_COUNT": self.file.name}
+
+    @property
+    def count(self):
+        return int.from_bytes(self.memory[:8], "little")
 
 
 class SmallDisk:
