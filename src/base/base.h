@@ -133,6 +133,12 @@ static inline unsigned lowest_bit(uint64_t x)
         return (unsigned)__builtin_ctzll(x);
 }
 
+/* Position of the highest bit that is set; x is not 0. */
+static inline unsigned highest_bit(uint64_t x)
+{
+        return 63 - (unsigned)__builtin_clzll(x);
+}
+
 /* Sixteen bytes at once. Operators work on each byte; a comparison yields 0xff where it holds. */
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 

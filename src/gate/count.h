@@ -4,10 +4,10 @@
  * stores; others read without stopping it. What is read is never torn, but not of one moment.
  *
  * Series belong to names, not to snapshots: a reload that keeps a name keeps its numbers. A name
- * that no snapshot has any more is forgotten. Their number is bounded (SERIES_*_MAX): what comes
- * after that is counted together under the name `_other`, so a configuration can be of any size and
- * no caller can make a series. Within a route, at most CELLS_MAX combinations of method, status and
- * reason are told apart.
+ * that no snapshot has any more is forgotten; consumers are never. Their number is bounded
+ * (SERIES_*_MAX): what comes after that is counted together under the name `_other`, so a
+ * configuration can be of any size and no caller can make a series. Within a route or an upstream,
+ * at most CELLS_MAX combinations of method, status and reason are told apart.
  *
  * Not the metrics' text (exposition.h) and not the record (record.h). */
 #pragma once
@@ -56,11 +56,10 @@ enum {
 /* Two series that are always there. */
 enum { SERIES_NONE, SERIES_OTHER, SERIES_FIRST };
 
-enum series_kind { SERIES_api, SERIES_route, SERIES_upstream, SERIES_KINDS };
+enum series_kind { SERIES_api, SERIES_route, SERIES_upstream, SERIES_consumer };
 
 struct count_board;
 struct counts;
-struct series;
 
 /* The numbers come first in every struct counts. */
 struct numbers {
@@ -148,11 +147,10 @@ enum { CELLS_SUM_MAX = CELLS_MAX + 1 };
 unsigned series_cells(const struct count_board *board, enum series_kind kind, unsigned index,
                       struct cell_sum *cells);
 
-/* Consumers that were seen, up to SERIES_CONSUMERS_MAX names a thread; the rest is `_other`. Calls
- * `each` once for each name; requests by class: answered well, 4xx, 5xx. */
-void series_consumers(const struct count_board *board,
-                      void (*each)(void *arg, struct str consumer, const uint64_t classes[3]),
-                      void *arg);
+/* Requests of a consumer by class: answered well, 4xx, 5xx. */
+enum { CLASS_GOOD, CLASS_CALLER, CLASS_SERVER, CLASSES };
+
+void series_consumer(const struct count_board *board, unsigned index, uint64_t ret_sum[CLASSES]);
 
 extern const uint64_t bucket_bounds_ns[BUCKETS];
 
