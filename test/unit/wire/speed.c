@@ -74,6 +74,11 @@ static void find_once(struct str text, void *arg)
         *(volatile unsigned *)arg += name_find(text);
 }
 
+static void origin_once(struct str text, void *arg)
+{
+        *(volatile unsigned *)arg += name_is_origin(text);
+}
+
 static void names(void)
 {
         struct str text[] = {S("Host"), S("user-agent"), S("Accept-Encoding"), S("X-Trace-Thing"),
@@ -82,6 +87,8 @@ static void names(void)
         for (size_t n = 0; n < countof(text); n++)
                 printf("name_find %-41s %6.1f ns\n", text[n].ptr,
                        measure(find_once, text[n], &sink));
+        printf("name_is_origin %-36s %6.1f ns\n", text[3].ptr,
+               measure(origin_once, text[3], &sink));
 }
 
 static void target_once(struct str raw, void *arg)
