@@ -5,7 +5,9 @@ import pytest
 from .client import Raw
 from .faults import SmallDisk, Syscalls
 from .gate import Gate
+from .names import Names
 from .server import Server
+from .systemd import Notifications
 
 
 class Makers:
@@ -86,6 +88,29 @@ def servers(makers_of_module):
 @pytest.fixture
 def syscalls():
     return Syscalls()
+
+
+@pytest.fixture
+def names():
+    """names(table) starts a name server; for gate(names=…)."""
+    made = []
+
+    def make(table=None):
+        try:
+            made.append(Names(table))
+        except PermissionError:
+            pytest.skip("needs root to listen on port 53")
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def notify():
+    made = Notifications()
+    yield made
+    made.close()
 
 
 @pytest.fixture

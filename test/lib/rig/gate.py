@@ -8,7 +8,7 @@
 
 Options: workers=1, environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False,
 exit=0 (expected status), forgive="regex of lines allowed on stderr", binary=PATH, records=False
-(no check of the log against the upstreams).
+(no check of the log against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
 """
 import json
 import os
@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 
-from . import records
+from . import records, systemd
 from .client import Raw
 from .faults import ROOT
 from .ports import free_port
@@ -118,6 +118,8 @@ class Gate:
                     XDG_STATE_HOME=directory, STATE_DIRECTORY=directory, HOME=directory)
         if "preload" in self.options:
             kept.update(self.options["preload"].environment())
+        if "notify" in self.options:
+            kept.update(self.options["notify"].environment())
         kept.update(self.options.get("environment", {}))
         return kept
 
@@ -130,11 +132,16 @@ class Gate:
         if self.options.get("workers", 1):
             command += ["--workers", str(self.options.get("workers", 1))]
         command += self.options.get("arguments", [])
+        sockets = self.options.get("sockets", [])
+        if sockets:
+            command = systemd.activate(command, sockets)
+        if "names" in self.options:
+            command = self.options["names"].wrap(command, self.directory)
         with open(self.stdout_path, "ab") as out, open(self.stderr_path, "ab") as err:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self.options.get("stdout", out),
                 stderr=err, env=self.environment(), cwd=self.directory, start_new_session=True,
-                preexec_fn=limit)
+                preexec_fn=limit, pass_fds=[sock.fileno() for sock in sockets])
         if self.options.get("ready", True):
             self.wait_ready()
 
