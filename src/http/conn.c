@@ -148,6 +148,7 @@ void conn_linger(struct conn *conn)
         }
         conn->phase = CONN_LINGER;
         conn->queued = UINT32_MAX;
+        conn->lingered = 0;
         link_shut(conn_link(conn));
         link_pause(conn_link(conn), false);
         conn_deadline(conn, entrance->limits.linger_ns);

@@ -89,7 +89,7 @@ struct conn {
         bool has_ended : 1;   /* the peer sent its end */
         bool is_feeding : 1;  /* held bytes are being read */
         uint16_t heads;       /* informational heads since the request */
-        uint32_t lingered;    /* bytes thrown away */
+        uint32_t lingered;    /* bytes thrown away; of a body what the timer saw last */
         uint32_t queued;      /* what had not left at the last look of the timer */
         struct addr peer;
         struct link_tcp tcp;

@@ -133,7 +133,7 @@ void exchange_push_end(struct exchange *ex, struct body *body)
 {
         struct end *to = consumer(ex, body);
         body->is_complete = true;
-        if (to->is_head_ready && to->codec != NULL)
+        if (to->is_head_ready && to->codec != NULL && !body->is_discarded)
                 to->codec->body(ex, to);
         exchange_resume(ex);
 }

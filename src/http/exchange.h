@@ -24,15 +24,17 @@ struct end {
         bool is_head_ready;  /* the outgoing head may be sent */
         bool is_sent;        /* the outgoing message was handed to the link, whole */
         bool is_gone;        /* a front whose caller is no longer there */
-        bool is_stale;       /* a back that was idle before and failed before its first byte */
+        bool is_stale;       /* a back that was idle before, and its peer was gone */
         bool is_begun;       /* a back of whose request something may have left */
+        bool is_heard;       /* a back from which something of a response came */
         bool closes;         /* a front that is not to be used again */
 };
 
 struct times {
         uint64_t begin;    /* ns of loop_now: the head was complete */
         uint64_t response; /* the response head was complete */
-        uint64_t deadline; /* by when the response head must be there; TIMER_NEVER */
+        uint64_t deadline; /* by when the response head must be there, all tries together;
+                              TIMER_NEVER. The time that a body took to be sent is added. */
 };
 
 struct exchange {
@@ -98,6 +100,12 @@ void exchange_send(struct exchange *ex, struct end *end);
 
 /* Breaks off what that end is doing, if anything, and lets its conn go. */
 void exchange_reset(struct exchange *ex, struct end *end, enum reason reason);
+
+/* When a limit of `limit_ns` from now on is over: 0 is none. */
+static inline uint64_t exchange_due(const struct exchange *ex, uint64_t limit_ns)
+{
+        return limit_ns == 0 ? TIMER_NEVER : loop_now(ex->http->loop) + limit_ns;
+}
 
 /* Forgets the response so far (after a failed try). */
 void exchange_clear_response(struct exchange *ex);

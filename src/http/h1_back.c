@@ -25,16 +25,46 @@ static void close_now(struct conn *conn, bool is_abrupt)
         conn_close(conn, is_abrupt);
 }
 
+/* True when something of the request may have reached the peer. */
+static bool is_begun(const struct conn *conn)
+{
+        const struct h1_flow *flow = flow_of(&conn->exchange->back);
+        return flow != NULL && link_sent(&conn->tcp.link) != flow->sent;
+}
+
 /* The back cannot go on; what follows (another try, an error, a cut) is for the site to decide. */
 static void fail(struct conn *conn, enum reason reason)
 {
         struct exchange *ex = conn->exchange;
-        ex->back.failure = reason;
-        ex->back.is_stale = conn->is_reused && ex->res.head.status == 0 && conn->heads == 0 &&
-                            conn->partial == NULL && reason == REASON_upstream_cut;
-        ex->back.is_begun = conn->phase != CONN_CONNECT && ex->back.is_head_ready;
+        struct end *end = &ex->back;
+        end->failure = reason;
+        end->is_begun = is_begun(conn);
+        end->is_stale = conn->is_reused && !end->is_heard && reason == REASON_upstream_cut;
         let_go(conn);
         close_now(conn, true);
+}
+
+/* The peer must say by itself that it wants the body. */
+static bool awaits_continue(const struct exchange *ex)
+{
+        return ex->req.head.expects_continue && ex->req.body.passed == 0;
+}
+
+/* What the peer owes us next: something of its answer, or the head of it. The time of the latter
+ * runs only once it has all it needs, so that a large body may take as long as it moves. */
+static void arm(struct conn *conn)
+{
+        struct exchange *ex = conn->exchange;
+        const struct h1_flow *flow = flow_of(&ex->back);
+        const struct timeouts *timeouts = ex->timeouts;
+        uint64_t due = exchange_due(ex, timeouts->idle);
+        if (!flow->is_head_in && (flow->is_out_over || awaits_continue(ex))) {
+                due = exchange_due(ex, timeouts->response);
+                if (ex->times.deadline != TIMER_NEVER)
+                        due = u64_min(due, ex->times.deadline + loop_now(conn->http->loop) -
+                                                   flow->begun);
+        }
+        timer_set(conn->http->loop, &conn->timer, due);
 }
 
 /* The response is complete. */
@@ -43,16 +73,21 @@ static void done(struct conn *conn, bool has_rest)
         struct exchange *ex = conn->exchange;
         struct h1_flow *flow = flow_of(&ex->back);
         struct pool *pool = conn->owner;
-        bool keeps = flow->is_out_over && !flow->closes && !has_rest && !conn->has_ended &&
-                     pool->idle_ns > 0;
+        /* RFC 9112 9.3: who answers before it has the whole request may never read the rest, or
+         * take it for the next one. */
+        bool is_all_out = flow->is_out_over && link_queued(conn_link(conn)) == 0;
+        bool keeps = is_all_out && !flow->closes && !has_rest && !conn->has_ended &&
+                     !conn->is_retiring && pool->idle_ns > 0;
         if (!flow->is_out_over)
-                ex->req.body.is_discarded = true; /* it answered without waiting for the rest */
+                ex->req.body.is_discarded = true;
         exchange_push_end(ex, &ex->res.body);
         let_go(conn);
+        if (keeps && ex->res.body.is_paused)
+                link_pause(conn_link(conn), false);
         if (keeps)
                 pool_give(conn);
         else
-                close_now(conn, !flow->is_out_over);
+                close_now(conn, !is_all_out);
 }
 
 static void take_interim(struct conn *conn, const struct h1_head *read, struct str bytes)
@@ -77,6 +112,7 @@ static void take_head(struct conn *conn, const struct h1_head *read, struct str 
         bool is_reusable = true;
         bool answers_head = ex->req.head.method == METHOD_HEAD;
         enum h1_body kind = h1_response_body(read, answers_head, &is_reusable);
+        flow->is_head_in = true;
         h1_head_take(ex, &ex->res.head, read, bytes);
         h1_in_begin(flow, kind, read->length, conn->http->back_limits.chunk_extensions);
         if (!is_reusable || !read->keeps_alive || kind == H1_BODY_CLOSE)
@@ -86,8 +122,7 @@ static void take_head(struct conn *conn, const struct h1_head *read, struct str 
         if (flow->is_in_over && kind != H1_BODY_NONE)
                 ex->res.body.length = 0;
         ex->times.response = loop_now(conn->http->loop);
-        body_forget(&ex->req.body);
-        conn_deadline(conn, ex->timeouts->idle);
+        arm(conn);
         exchange_resume(ex);
 }
 
@@ -132,25 +167,31 @@ static bool read_head(struct conn *conn, struct str in, size_t *ret_used)
         return conn->exchange != NULL;
 }
 
+/* Bytes that nobody asked for: no later request may take them for its answer. On a conn that served
+ * before they are its end (a server that tells of its own timeout); a new one speaks something
+ * else. */
+static void take_unasked(struct conn *conn)
+{
+        if (conn->exchange == NULL)
+                close_now(conn, true);
+        else
+                fail(conn, conn->is_reused ? REASON_upstream_cut : REASON_upstream_invalid);
+}
+
 static size_t back_data(struct conn *conn, struct slice bytes)
 {
         struct exchange *ex = conn->exchange;
-        if (ex == NULL || !ex->back.is_head_ready) {
-                /* Nobody asked for this: no later request may take it for its answer. */
-                if (ex != NULL) {
-                        conn->is_reused = true;
-                        fail(conn, REASON_upstream_cut);
-                } else {
-                        close_now(conn, true);
-                }
+        if (ex == NULL || !is_begun(conn)) {
+                take_unasked(conn);
                 return bytes.len;
         }
         struct h1_flow *flow = flow_of(&ex->back);
         size_t used = 0;
-        if (ex->res.head.status == 0) {
+        ex->back.is_heard = true;
+        if (!flow->is_head_in) {
                 if (!read_head(conn, str_from((const char *)bytes.ptr, bytes.len), &used))
                         return bytes.len;
-                if (ex->res.head.status == 0 || !flow->is_in_over)
+                if (!flow->is_head_in || !flow->is_in_over)
                         return used;
                 done(conn, used < bytes.len);
                 return bytes.len;
@@ -164,7 +205,7 @@ static size_t back_data(struct conn *conn, struct slice bytes)
                 done(conn, used < bytes.len);
                 return bytes.len;
         }
-        conn_deadline(conn, ex->timeouts->idle);
+        arm(conn);
         return used;
 }
 
@@ -227,19 +268,23 @@ static void pump(struct exchange *ex)
                 return;
         if (!flow->is_head_out && !send_head(ex, conn, flow))
                 return;
-        if (h1_out_pump(conn, flow, &ex->req.body, trailers))
-                ex->back.is_sent = true;
+        if (!h1_out_pump(conn, flow, &ex->req.body, trailers))
+                return;
+        ex->back.is_sent = true;
+        arm(conn);
 }
 
 static void back_head(struct exchange *ex, struct end *end)
 {
         struct conn *conn = end->conn;
         struct h1_flow *flow = arena_new(&ex->arena, struct h1_flow);
-        uint64_t now = loop_now(conn->http->loop);
+        flow->begun = loop_now(conn->http->loop);
+        flow->sent = link_sent(conn_link(conn));
+        conn->queued = UINT32_MAX;
         end->stream = flow;
-        timer_set(conn->http->loop, &conn->timer,
-                  u64_min(ex->times.deadline, now + ex->timeouts->response));
         pump(ex);
+        if (end->conn == conn && !flow->is_out_over)
+                arm(conn);
 }
 
 static void back_body(struct exchange *ex, struct end *end)
@@ -253,6 +298,7 @@ static void back_room(struct conn *conn)
         struct exchange *ex = conn->exchange;
         if (conn->phase == CONN_CONNECT) {
                 conn->phase = CONN_BUSY;
+                timer_clear(&conn->timer);
                 ex->back.is_ready = true;
                 exchange_resume(ex);
                 return;
@@ -264,12 +310,10 @@ static void back_room(struct conn *conn)
 static void back_over(struct conn *conn)
 {
         struct exchange *ex = conn->exchange;
+        struct h1_flow *flow = ex == NULL ? NULL : flow_of(&ex->back);
         if (ex == NULL) {
                 close_now(conn, false);
-                return;
-        }
-        struct h1_flow *flow = flow_of(&ex->back);
-        if (ex->res.head.status != 0 && flow->in == H1_BODY_CLOSE) {
+        } else if (flow != NULL && flow->is_head_in && flow->in == H1_BODY_CLOSE) {
                 flow->is_in_over = true;
                 done(conn, false);
         } else {
@@ -287,17 +331,25 @@ static void back_down(struct conn *conn, enum err err)
                      conn->phase == CONN_CONNECT ? REASON_upstream_refused : REASON_upstream_cut);
 }
 
+/* True when it is not the peer that is slow: our caller does not take its answer or does not send
+ * its body, or the peer takes that body as it can. */
+static bool is_excused(struct conn *conn)
+{
+        const struct exchange *ex = conn->exchange;
+        const struct h1_flow *flow = flow_of(&ex->back);
+        if (flow == NULL)
+                return false;
+        if (flow->is_head_in && ex->res.body.is_paused)
+                return true;
+        return !flow->is_out_over && !awaits_continue(ex) && conn_moves(conn);
+}
+
 static void back_timeout(struct conn *conn)
 {
-        struct exchange *ex = conn->exchange;
-        if (ex == NULL) {
+        if (conn->exchange == NULL)
                 close_now(conn, false);
-                return;
-        }
-        bool waits_for_us = conn->phase != CONN_CONNECT && ex->res.head.status != 0 &&
-                            ex->res.body.is_paused;
-        if (waits_for_us)
-                conn_deadline(conn, ex->timeouts->idle);
+        else if (is_excused(conn))
+                arm(conn);
         else
                 fail(conn, REASON_upstream_timeout);
 }

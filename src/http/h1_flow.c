@@ -238,7 +238,8 @@ bool h1_out_pump(struct conn *conn, struct h1_flow *flow, struct body *body,
                 body_take(body, piece.len);
                 exchange_took(conn->exchange, body);
         }
-        if (!body->is_complete)
+        /* What was discarded has holes: its end must never look like one. */
+        if (!body->is_complete || body->is_discarded)
                 return false;
         if (flow->out == H1_BODY_CHUNKED && !send_last_chunk(conn, trailers))
                 return false;

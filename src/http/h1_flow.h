@@ -14,6 +14,9 @@ struct h1_flow {
         bool is_in_broken;   /* the incoming framing failed: nothing more is read */
         bool closes;         /* the conn closes after this exchange */
         bool wants_trailers; /* the trailer section is being read */
+        bool is_head_in;     /* of a back: the response head was read */
+        uint64_t begun;      /* of a back: ns, when the request was begun … */
+        uint64_t sent;       /* … and what had left on the link before */
         uint64_t in_left;    /* bytes to come of a body with a length */
         uint64_t out_left;   /* bytes to send of one */
         struct h1_chunks chunks;

@@ -18,6 +18,7 @@ static void idle(struct conn *conn)
         conn->phase = CONN_IDLE;
         conn->queued = UINT32_MAX;
         conn->heads = 0;
+        conn->lingered = 0;
         conn_deadline(conn, entrance->limits.idle_ns);
 }
 
@@ -44,6 +45,8 @@ static void let_go(struct conn *conn)
         end->is_head_ready = false;
         end->conn = NULL;
         conn->exchange = NULL;
+        if (ex->req.body.is_paused && conn->held == NULL)
+                link_pause(conn_link(conn), false);
         exchange_resume(ex);
 }
 

@@ -11,19 +11,41 @@ void pool_init(struct pool *pool, struct http *http, const struct addr *addr)
         list_init(&pool->idle);
 }
 
-static struct conn *take_idle(struct pool *pool)
+static void changed(struct pool *pool)
+{
+        if (pool->changed != NULL)
+                pool->changed(pool);
+}
+
+static void close_idle(struct conn *conn)
+{
+        pool_lost(conn);
+        conn_close(conn, false);
+}
+
+/* A request that cannot be sent twice is not to be wasted on a peer that has ended already: for it
+ * one more system call is well spent. For others a look at the first byte of the answer does. */
+static bool is_careful(const struct exchange *ex)
+{
+        return ex->req.body.length != 0 || !method_is_idempotent(ex->req.head.method);
+}
+
+static struct conn *take_idle(struct pool *pool, const struct exchange *ex)
 {
         uint64_t now = loop_now(pool->http->loop);
+        bool careful = is_careful(ex);
         struct list *node;
         while ((node = list_pop(&pool->idle)) != NULL) {
                 struct conn *conn = list_entry(node, struct conn, task.node);
                 list_push(&pool->http->backs, node);
-                if (now - conn->since < pool->age_ns) {
-                        pool->idle_count--;
-                        return conn;
+                bool is_old = pool->age_ns > 0 && now - conn->since >= pool->age_ns;
+                if (is_old || (careful && !link_is_quiet(conn_link(conn)))) {
+                        close_idle(conn);
+                        continue;
                 }
-                pool_lost(conn);
-                conn_close(conn, false);
+                pool->idle_count--;
+                timer_clear(&conn->timer);
+                return conn;
         }
         return NULL;
 }
@@ -37,21 +59,23 @@ static void attach(struct exchange *ex, struct conn *conn)
         conn->heads = 0;
 }
 
-enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh)
+/* Who needs a new one does not wait behind one that lies there. */
+static bool has_place(struct pool *pool)
 {
-        struct conn *conn = is_fresh ? NULL : take_idle(pool);
+        if (pool->open_count < pool->max)
+                return true;
+        if (list_is_empty(&pool->idle))
+                return false;
+        close_idle(list_entry(pool->idle.prev, struct conn, task.node));
+        return pool->open_count < pool->max;
+}
+
+static enum err dial(struct pool *pool, struct exchange *ex, uint64_t connect_ns)
+{
         enum err err;
-        if (conn != NULL) {
-                attach(ex, conn);
-                conn->phase = CONN_BUSY;
-                conn->is_reused = true;
-                ex->back.is_ready = true;
-                pool->reused++;
-                return ERR_ok;
-        }
-        if (pool->open_count >= pool->max)
+        if (!has_place(pool))
                 return ERR_limit;
-        conn = conn_dial(pool->http, &pool->addr, pool, &err);
+        struct conn *conn = conn_dial(pool->http, &pool->addr, pool, &err);
         if (conn == NULL) {
                 pool->failed++;
                 return err;
@@ -59,19 +83,40 @@ enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh)
         pool->open_count++;
         pool->opened++;
         attach(ex, conn);
-        conn_deadline(conn, ex->timeouts->connect);
+        timer_set(pool->http->loop, &conn->timer,
+                  u64_min(exchange_due(ex, connect_ns), ex->times.deadline));
+        changed(pool);
         return ERR_again;
+}
+
+enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh, uint64_t connect_ns)
+{
+        struct conn *conn = is_fresh ? NULL : take_idle(pool, ex);
+        if (conn == NULL)
+                return dial(pool, ex, connect_ns);
+        attach(ex, conn);
+        conn->phase = CONN_BUSY;
+        conn->is_reused = true;
+        ex->back.is_ready = true;
+        pool->reused++;
+        changed(pool);
+        return ERR_ok;
 }
 
 void pool_give(struct conn *conn)
 {
         struct pool *pool = conn->owner;
         CHECK(conn->exchange == NULL);
+        if (pool->open_count > pool->max) {
+                close_idle(conn);
+                return;
+        }
         conn->phase = CONN_IDLE;
         list_remove(&conn->task.node);
         list_push_front(&pool->idle, &conn->task.node);
         pool->idle_count++;
         conn_deadline(conn, pool->idle_ns);
+        changed(pool);
 }
 
 void pool_lost(struct conn *conn)
@@ -82,14 +127,12 @@ void pool_lost(struct conn *conn)
         if (conn->phase == CONN_IDLE)
                 pool->idle_count--;
         conn->phase = CONN_BUSY;
+        changed(pool);
 }
 
 void pool_drain(struct pool *pool)
 {
         pool->idle_ns = 0;
-        list_each_safe (node, &pool->idle) {
-                struct conn *conn = list_entry(node, struct conn, task.node);
-                pool_lost(conn);
-                conn_close(conn, false);
-        }
+        list_each_safe (node, &pool->idle)
+                close_idle(list_entry(node, struct conn, task.node));
 }

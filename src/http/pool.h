@@ -1,7 +1,7 @@
 /* pool.h -- gives the back end of an exchange: an idle connection to that address, or a new one.
  * One pool for each address, worker and set of security inputs (TLS name, verify mode, client
  * certificate: later); so a connection never serves what it was not made for. Which address is not
- * decided here. */
+ * decided here. A pool must live until its last connection is gone (open_count). */
 #pragma once
 
 #include "http/exchange.h"
@@ -11,17 +11,20 @@ struct pool {
         struct list idle; /* of conn.task.node, the one used last first */
         struct addr addr;
         uint32_t idle_count, open_count, max;
-        uint64_t idle_ns; /* how long one may lie idle */
-        uint64_t age_ns;  /* how old one may become */
+        uint64_t idle_ns; /* how long one may lie idle; 0: none is kept */
+        uint64_t age_ns;  /* how old one may become; 0: any age */
         uint64_t opened, reused, failed;
+        void (*changed)(struct pool *pool); /* after idle_count or open_count; NULL: nobody asks */
 };
 
 void pool_init(struct pool *pool, struct http *http, const struct addr *addr);
 
 /* Gives ex->back a conn. ERR_ok: it is ready; ERR_again: it is being made, the exchange is resumed
- * when back.is_ready or back.failure is set; else it cannot be had. `is_fresh`: not one that was
- * idle. */
-must_use enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh);
+ * when back.is_ready or back.failure is set; ERR_limit: `max` are open; else it cannot be had.
+ * `is_fresh`: not one that was idle. A new one must be up within `connect_ns` (0: any time) and by
+ * times.deadline. */
+must_use enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh,
+                           uint64_t connect_ns);
 
 /* Closes what is idle; busy ones are not kept afterwards. */
 void pool_drain(struct pool *pool);
