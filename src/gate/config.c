@@ -240,9 +240,9 @@ static const struct setting upstream_settings[] = {
         {RESERVED("canary")},
         {RESERVED("tls")},
         {0}};
-static const struct shape shape_conf_upstream = {"upstream", "A named group of servers.",
-                                                 upstream_settings, sizeof(struct conf_upstream),
-                                                 "targets"};
+const struct shape shape_conf_upstream = {"upstream", "A named group of servers.",
+                                          upstream_settings, sizeof(struct conf_upstream),
+                                          "targets"};
 
 #undef CONF
 #define CONF struct conf_consumer

@@ -180,7 +180,7 @@ enum config_kind {
         CONFIG_TIER,
 };
 
-extern const struct shape shape_config;
+extern const struct shape shape_config, shape_conf_upstream;
 
 /* Policies that are designed but not built; one that stands in the table of policies is built. */
 extern const struct setting config_reserved_policies[];

@@ -252,7 +252,7 @@ void counts_hold(struct count_board *board, struct snapshot *snapshot)
                 route->series = hold(board, SERIES_route, route->api->name, route->template);
         }
         for (uint32_t i = 0; i < snapshot->upstream_count; i++) {
-                struct upstream *upstream = &snapshot->upstreams[i];
+                struct upstream *upstream = snapshot->upstreams[i];
                 upstream->series = hold(board, SERIES_upstream, STR_NONE, upstream->name);
         }
 }
@@ -264,5 +264,5 @@ void counts_release(struct count_board *board, const struct snapshot *snapshot)
         for (uint32_t i = 0; i < snapshot->route_count; i++)
                 release(board, SERIES_route, snapshot->route_list[i]->series);
         for (uint32_t i = 0; i < snapshot->upstream_count; i++)
-                release(board, SERIES_upstream, snapshot->upstreams[i].series);
+                release(board, SERIES_upstream, snapshot->upstreams[i]->series);
 }

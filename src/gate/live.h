@@ -18,10 +18,10 @@ void live_free(struct live *live);
 /* Steward: finds or makes the live side of each upstream of a snapshot about to be published, sets
  * upstream.live, follows the names of its targets, and tells the workers. Held until live_release.
  */
-void live_hold(struct live *live, struct upstream *upstreams, size_t count);
+void live_hold(struct live *live, struct upstream *const *upstreams, size_t count);
 
 /* Steward: the snapshot is retired. What no snapshot holds any more goes. */
-void live_release(struct live *live, struct upstream *upstreams, size_t count);
+void live_release(struct live *live, struct upstream *const *upstreams, size_t count);
 
 /* Steward: true once every name of every held upstream has addresses or has failed once: so that
  * the first snapshot does not serve 503 for want of a DNS answer. */

@@ -356,18 +356,31 @@ static enum onward step_await(struct exchange *ex, struct trip *trip)
 
 /* ---- RESPONSE ---- */
 
-static enum onward step_response(struct exchange *ex, struct trip *trip)
+/* Calls those that were asked, last first: the ones of the levels, or the floors. */
+static void walk_back(struct exchange *ex, struct trip *trip, uint16_t begun, bool is_floor)
 {
-        struct walk *walk = &trip->walk;
-        if (trip->is_own)
-                exchange_reset(ex, &ex->back, REASON_done);
-        while (walk->begun > 0) {
-                walk->begun--;
-                const struct chain_step *step = trip_step(trip, walk->begun);
-                void *state = trip->states + trip->route->chain.at[walk->begun].state_at;
-                if (step->conf != NULL && step->policy->on_response != NULL)
+        const struct chain *chain = &trip->route->chain;
+        while (begun > 0) {
+                begun--;
+                const struct chain_step *step = trip_step(trip, begun);
+                void *state = trip->states + chain->at[begun].state_at;
+                if (chain->at[begun].is_floor == is_floor && step->conf != NULL &&
+                    step->policy->on_response != NULL)
                         step->policy->on_response(ex, step->conf, state);
         }
+}
+
+static enum onward step_response(struct exchange *ex, struct trip *trip)
+{
+        uint16_t begun = trip->walk.begun;
+        if (trip->is_own)
+                exchange_reset(ex, &ex->back, REASON_done);
+        trip->walk.begun = 0;
+        if (begun > 0)
+                walk_back(ex, trip, begun, false);
+        /* Floors have the last word in both directions. */
+        if (begun > 0 && trip->route->chain.has_floors)
+                walk_back(ex, trip, begun, true);
         exchange_send(ex, &ex->front);
         return go(trip, STEP_RELAY);
 }

@@ -29,23 +29,27 @@ struct chain {
         uint32_t state_size;
         bool watches_request;   /* some step has on_body */
         bool answers_preflight; /* some step answers CORS preflights */
+        bool has_floors;
 };
 
+/* Channel, API and route begin with where they were written: whoever holds one of them as a value
+ * of the table of routes finds its place. */
 struct channel {
+        const struct json *node;
         struct str name;
         uint32_t id;
-        const struct json *node;
 };
 
 struct api {
+        const struct json *node;
         struct str name, path;
         uint32_t id;
         uint32_t series; /* count.h */
         bool is_strict;  /* path_strict */
-        const struct json *node;
 };
 
 struct route {
+        const struct json *node;
         struct str name;     /* as written: "GET /orders/{id}"; of an API without routes its name */
         struct str template; /* whole path template */
         uint32_t id;
@@ -57,7 +61,6 @@ struct route {
         struct terms terms;
         struct timeouts timeouts;
         uint64_t protection; /* equal for two routes that are protected alike (two readings) */
-        const struct json *node;
 };
 
 /* What the caller's tier puts into the slots of the chain, by index of the policy. */
@@ -68,7 +71,8 @@ struct tier {
 
 /* What a listener's requests are subject to, by index of the listener. */
 struct listener_rules {
-        struct str name, address;
+        struct str name;
+        struct host_port address;
         struct cidrs trusted_proxies;
         struct http_limits limits;
         const struct json *node;
@@ -86,7 +90,7 @@ struct snapshot {
         struct listener_rules *listeners;
         uint32_t listener_count;
         struct http_limits back_limits;
-        struct upstream *upstreams;
+        struct upstream **upstreams;
         uint32_t upstream_count;
         struct route **route_list; /* by id */
         struct api **api_list;

@@ -39,6 +39,7 @@ struct upstream {
         struct str hash_header;
         struct eject_rule eject;
         struct breaker_rule breaker;
+        bool breaker_counts_5xx; /* else only what fails to connect, times out or breaks */
         uint64_t slow_start_ns;
         uint64_t pool_idle_ns, pool_age_ns;
         uint32_t pool_max;

@@ -25,8 +25,9 @@ static struct world *world_make(const char *api_name, unsigned from, unsigned co
         snapshot->api_list = arena_new(&arena, struct api *);
         snapshot->api_list[0] = api;
         snapshot->api_count = 1;
-        snapshot->upstreams = arena_new(&arena, struct upstream);
-        snapshot->upstreams[0].name = S("orders");
+        snapshot->upstreams = arena_new(&arena, struct upstream *);
+        snapshot->upstreams[0] = arena_new(&arena, struct upstream);
+        snapshot->upstreams[0]->name = S("orders");
         snapshot->upstream_count = 1;
         snapshot->route_count = count;
         snapshot->route_list = arena_array(&arena, struct route *, count);
@@ -54,7 +55,7 @@ static struct record record_of(const struct world *world, unsigned route)
                 .request.method = S("GET"),
                 .who = {.api_id = to->api->series,
                         .route_id = to->series,
-                        .upstream_id = world->snapshot.upstreams[0].series},
+                        .upstream_id = world->snapshot.upstreams[0]->series},
                 .reason = REASON_done,
                 .status = 200,
         };

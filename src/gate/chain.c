@@ -1,0 +1,263 @@
+/* chain.c -- policies of four levels into one chain per route. A lower level replaces a key whole,
+ * `off` removes it; what stands in `enforce` is a step of its own besides. Each conf is prepared
+ * once, where it is written, however many routes it holds for. */
+#include "base/check.h"
+#include "base/hash.h"
+#include "gate/compile_int.h"
+
+static struct str address_of(const void *const *conf)
+{
+        return str_from((const char *)conf, sizeof *conf);
+}
+
+static uint64_t content_of(struct compile *compile, const struct json *node)
+{
+        struct text text = text_grow(&compile->scratch, 1 << 20);
+        if (node == NULL)
+                return 1;
+        json_write(node, JSON_CANONICAL, &compile->scratch, &text);
+        return hash_str(text_str(&text)) | 1;
+}
+
+static struct str limit_identity(struct arena *arena, const struct level *level, bool is_floor,
+                                 const char *name)
+{
+        return arena_format(arena, STR_FMT "/%s%s", STR_ARG(level->identity),
+                            is_floor ? "enforce/" : "", name);
+}
+
+static struct prepared *prepare_item(struct compile *compile, const struct block_item *item,
+                                     const struct level *level, bool is_floor)
+{
+        const struct compile_input *in = compile->in;
+        const struct policy *policy = in->policies->at[item->index];
+        const void **key = arena_new(&compile->scratch, const void *);
+        *key = item->conf != NULL ? item->conf : item->node;
+        struct prepared *prepared = map_get(&compile->prepared, address_of(key));
+        if (prepared != NULL)
+                return prepared;
+        prepared = arena_new(&compile->scratch, struct prepared);
+        prepared->policy = policy;
+        prepared->conf = item->conf;
+        prepared->node = item->node;
+        prepared->level = level->text;
+        prepared->index = (uint16_t)item->index;
+        prepared->is_floor = is_floor;
+        prepared->is_off = item->conf == NULL;
+        prepared->content = content_of(compile, item->node);
+        if (item->conf != NULL && policy->prepare != NULL) {
+                struct prepare prepare = {
+                        .arena = in->arena,
+                        .faults = in->faults,
+                        .node = item->node,
+                        .level = level->text,
+                        .limit_name = level->limit,
+                        .identity = limit_identity(in->arena, level, is_floor, policy->shape->name),
+                        .is_floor = is_floor,
+                        .config = in->config,
+                        .proofs = in->proofs,
+                        .gate = in->gate,
+                        .compile = compile,
+                };
+                policy->prepare(&prepare, item->conf);
+        }
+        map_put(&compile->prepared, address_of(key), prepared);
+        return prepared;
+}
+
+static enum stage stage_of(const struct prepared *prepared)
+{
+        const struct policy *policy = prepared->policy;
+        if (policy->stage_of == NULL || prepared->conf == NULL)
+                return policy->stage;
+        return policy->stage_of(prepared->conf);
+}
+
+/* ---- before any chain ---- */
+
+static void prepare_presets(struct compile *compile)
+{
+        const struct compile_input *in = compile->in;
+        struct reader reader = {.arena = in->arena, .faults = in->faults};
+        struct level level = {S("default"), S("default"), S("default"), NULL, NULL};
+        compile->presets = arena_array(&compile->scratch, const struct prepared *,
+                                       in->policies->count);
+        for (size_t i = 0; i < in->policies->count; i++) {
+                const struct policy *policy = in->policies->at[i];
+                if (!policy->is_always)
+                        continue;
+                struct block_item item = {.index = i};
+                item.conf = shape_read(&reader, policy->shape, str_of(policy->shape->name), NULL);
+                compile->presets[i] = prepare_item(compile, &item, &level, false);
+        }
+}
+
+static void tier_item(struct compile *compile, const struct block_item *item,
+                      const struct level *level, const struct chain_step **slots)
+{
+        const struct prepared *prepared = prepare_item(compile, item, level, false);
+        if (stage_of(prepared) < STAGE_ADMIT) {
+                fault_add(compile->in->faults, FAULT_E211, item->node,
+                          "%s is settled before it is known who calls, so a tier cannot change it",
+                          prepared->policy->shape->name);
+                return;
+        }
+        struct chain_step *step = arena_new(compile->in->arena, struct chain_step);
+        *step = (struct chain_step){
+                .policy = prepared->policy,
+                .conf = prepared->conf,
+                .node = prepared->node,
+                .level = prepared->level,
+                .index = prepared->index,
+        };
+        slots[item->index] = step;
+        compile->tier_slots[item->index] = true;
+}
+
+static void prepare_tiers(struct compile *compile)
+{
+        const struct config *config = compile->in->config;
+        struct arena *arena = compile->in->arena;
+        size_t count = compile->in->policies->count;
+        compile->tier_slots = arena_array(&compile->scratch, bool, count);
+        map_init(&compile->snapshot->tiers, arena);
+        for (size_t i = 0; i < config->tiers_count; i++) {
+                const struct conf_tier *conf = &config->tiers[i];
+                const struct chain_step **slots = arena_array(arena, const struct chain_step *,
+                                                              count);
+                struct tier *tier = arena_new(arena, struct tier);
+                struct level level = {
+                        .text = arena_format(arena, "tier " STR_FMT, STR_ARG(conf->name)),
+                        .identity = arena_format(arena, "tier/" STR_FMT, STR_ARG(conf->name)),
+                        .limit = conf->name,
+                };
+                for (size_t k = 0; k < conf->policies.count; k++)
+                        tier_item(compile, &conf->policies.at[k], &level, slots);
+                *tier = (struct tier){conf->name, slots};
+                map_put(&compile->snapshot->tiers, conf->name, tier);
+        }
+}
+
+void chain_begin(struct compile *compile)
+{
+        map_init(&compile->prepared, &compile->scratch);
+        prepare_presets(compile);
+        prepare_tiers(compile);
+}
+
+/* ---- one route ---- */
+
+struct draft {
+        const struct prepared *steps[256];
+        enum stage stages[256];
+        size_t count;
+};
+
+/* Keeps the list in order: stage, then place in list.def, then floors behind what they bound. */
+static void draft_add(struct draft *draft, const struct prepared *prepared)
+{
+        enum stage stage = stage_of(prepared);
+        size_t at = draft->count;
+        CHECK(draft->count < countof(draft->steps));
+        while (at > 0 &&
+               (draft->stages[at - 1] > stage || (draft->stages[at - 1] == stage &&
+                                                  draft->steps[at - 1]->index > prepared->index))) {
+                draft->steps[at] = draft->steps[at - 1];
+                draft->stages[at] = draft->stages[at - 1];
+                at--;
+        }
+        draft->steps[at] = prepared;
+        draft->stages[at] = stage;
+        draft->count++;
+}
+
+static const struct prepared *empty_slot(struct compile *compile, size_t index)
+{
+        struct prepared *slot = arena_new(&compile->scratch, struct prepared);
+        slot->policy = compile->in->policies->at[index];
+        slot->level = S("tier");
+        slot->index = (uint16_t)index;
+        return slot;
+}
+
+/* What holds of each policy under these levels, innermost first. */
+static void choose(struct compile *compile, const struct level levels[LEVELS], struct draft *draft)
+{
+        size_t count = compile->in->policies->count;
+        const struct prepared **chosen = arena_array(&compile->scratch, const struct prepared *,
+                                                     count);
+        for (size_t i = 0; i < count; i++)
+                chosen[i] = compile->presets[i];
+        for (int l = 0; l < LEVELS; l++) {
+                const struct block *block = levels[l].policies;
+                for (size_t k = 0; block != NULL && k < block->count; k++)
+                        chosen[block->at[k].index] = prepare_item(compile, &block->at[k],
+                                                                  &levels[l], false);
+        }
+        for (size_t i = 0; i < count; i++) {
+                if (chosen[i] == NULL && compile->tier_slots[i])
+                        chosen[i] = empty_slot(compile, i);
+                if (chosen[i] != NULL)
+                        draft_add(draft, chosen[i]);
+        }
+        for (int l = 0; l < LEVELS; l++) {
+                const struct block *block = levels[l].enforce;
+                for (size_t k = 0; block != NULL && k < block->count; k++)
+                        draft_add(draft, prepare_item(compile, &block->at[k], &levels[l], true));
+        }
+}
+
+static void settle_terms(const struct draft *draft, struct route *route)
+{
+        for (int pass = 0; pass < 2; pass++) {
+                for (size_t i = 0; i < draft->count; i++) {
+                        const struct prepared *step = draft->steps[i];
+                        if (step->policy->stage == STAGE_TERMS && step->is_floor == (pass == 1))
+                                step->policy->settle(step->conf, step->is_floor, &route->terms);
+                }
+        }
+        route->timeouts = (struct timeouts){
+                .connect = (uint64_t)route->terms.connect_ns,
+                .response = (uint64_t)route->terms.response_ns,
+                .idle = (uint64_t)route->terms.idle_ns,
+                .total = (uint64_t)route->terms.total_ns,
+        };
+}
+
+static bool is_step(struct compile *compile, const struct prepared *prepared)
+{
+        if (prepared->policy->stage == STAGE_TERMS)
+                return false;
+        return !prepared->is_off || (compile->tier_slots[prepared->index] && !prepared->is_floor);
+}
+
+void chain_build(struct compile *compile, const struct level levels[LEVELS], struct route *route)
+{
+        struct draft draft = {.count = 0};
+        struct chain *chain = &route->chain;
+        choose(compile, levels, &draft);
+        settle_terms(&draft, route);
+        struct chain_step *steps = arena_array(compile->in->arena, struct chain_step, draft.count);
+        route->protection = 0;
+        for (size_t i = 0; i < draft.count; i++) {
+                const struct prepared *from = draft.steps[i];
+                if (!is_step(compile, from))
+                        continue;
+                steps[chain->count++] = (struct chain_step){
+                        .policy = from->policy,
+                        .conf = from->conf,
+                        .node = from->node,
+                        .level = from->level,
+                        .state_at = chain->state_size,
+                        .index = from->index,
+                        .is_floor = from->is_floor,
+                };
+                chain->state_size += (uint32_t)((from->policy->state_size + 15) & ~(size_t)15);
+                chain->watches_request |= from->policy->request_body != BODY_NEED_NONE;
+                chain->answers_preflight |= from->policy->answers_preflight;
+                chain->has_floors |= from->is_floor;
+                route->protection = hash_mix(route->protection, from->index);
+                route->protection = hash_mix(route->protection, from->content);
+        }
+        chain->at = steps;
+}
