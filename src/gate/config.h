@@ -146,6 +146,15 @@ struct conf_admin {
         struct str socket; /* empty: in $RUNTIME_DIRECTORY or $XDG_RUNTIME_DIR */
 };
 
+enum config_kind {
+        CONFIG_LISTENER,
+        CONFIG_CHANNEL,
+        CONFIG_UPSTREAM,
+        CONFIG_CONSUMER,
+        CONFIG_TIER,
+        CONFIG_KINDS
+};
+
 /* tidy: long, because these are the keys at the top of the document. */
 struct config {
         const struct json *node;
@@ -169,15 +178,7 @@ struct config {
         struct conf_tier *tiers;
         size_t tiers_count;
         struct block policies, enforce;
-        struct map by_name[5]; /* of enum config_kind */
-};
-
-enum config_kind {
-        CONFIG_LISTENER,
-        CONFIG_CHANNEL,
-        CONFIG_UPSTREAM,
-        CONFIG_CONSUMER,
-        CONFIG_TIER,
+        struct map by_name[CONFIG_KINDS];
 };
 
 extern const struct shape shape_config, shape_conf_upstream;

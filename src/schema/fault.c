@@ -220,6 +220,15 @@ struct str fault_text(struct faults *faults, const char *format, ...)
         return text;
 }
 
+static struct str quote_source(struct faults *faults, const struct json *node)
+{
+        struct place place = place_of(faults->sources, node);
+        if (place.source == SOURCE_NONE)
+                return S("‹filled›");
+        struct str text = faults->sources->at[place.source].text;
+        return str_first(str_skip(text, place.at), size_min(place.len, QUOTE_MAX));
+}
+
 struct str fault_quote(struct faults *faults, const struct json *node)
 {
         static const struct str words[] = {[JSON_NULL] = S_INIT("nothing"),
@@ -233,6 +242,8 @@ struct str fault_quote(struct faults *faults, const struct json *node)
                 return words[node->kind];
         if ((node->flags & JSON_SECRET) != 0)
                 return S("‹secret›");
+        if ((node->flags & JSON_FILLED) != 0) /* what was written, not what it stands for */
+                return quote_source(faults, node);
         struct str text = node->kind == JSON_NUMBER ? json_raw(node)
                                                     : json_str(node, faults->arena);
         if (text.len <= QUOTE_MAX)

@@ -10,7 +10,7 @@ struct str where_text(const struct reading *reading)
 {
         struct faults *faults = reading->reader->faults;
         const char *kind = reading->shape->name;
-        if (kind == NULL || kind[0] == '\0')
+        if (kind == NULL || kind[0] == '\0' || reading->is_alone)
                 return S("");
         if (reading->name.len == 0 || str_is(reading->name, kind))
                 return fault_text(faults, " in `%s`", kind);
@@ -292,8 +292,11 @@ void conf_read(struct reading *reading)
                         fault_kind(reading, &whole, node, "a block");
                         return;
                 }
+                struct setting alone = *setting; /* it speaks for the whole shape */
+                alone.name = shape->name;
                 reading->seen |= (uint64_t)1 << (setting - shape->settings);
-                value_read(reading, setting, node);
+                reading->is_alone = true;
+                value_read(reading, &alone, node);
         }
         check_required(reading);
 }

@@ -13,6 +13,7 @@ struct reading {
         const struct json *at;   /* where to complain of what is missing */
         char *conf;
         uint64_t seen; /* settings that were written, by index */
+        bool is_alone; /* a shorthand: one value stands for the whole block */
 };
 
 /* How the values of a kind are called, what to expect, and what to write. */
