@@ -264,6 +264,13 @@ static bool is_plain(char c)
         return u >= 0x20 && u < 0x7f && c != '"' && c != '\\';
 }
 
+/* Controls above ASCII (U+0080 to U+009F), which terminals obey too. */
+static bool is_c1(struct str s, size_t at, size_t length)
+{
+        return length == 2 && (unsigned char)s.ptr[at] == 0xc2 &&
+               (unsigned char)s.ptr[at + 1] < 0xa0;
+}
+
 void text_json(struct text *text, struct str s)
 {
         size_t i = 0;
@@ -276,7 +283,10 @@ void text_json(struct text *text, struct str s)
                 if (i == s.len)
                         break;
                 size_t length = str_utf8(s, i);
-                if (length > 1) {
+                if (is_c1(s, i, length)) {
+                        text_put(text, S("\\u00"));
+                        text_hex(text, (unsigned char)s.ptr[i + 1], 2);
+                } else if (length > 1) {
                         text_put(text, str_from(s.ptr + i, length));
                 } else if (s.ptr[i] == '"' || s.ptr[i] == '\\') {
                         text_char(text, '\\');

@@ -232,6 +232,10 @@ static void json_escapes_what_must_not_stand_in_it(void **state)
         assert_str(json(memory, 128, S("a\"b\\c")), "a\\\"b\\\\c");
         assert_str(json(memory, 128, S("\r\n\t\x01\x7f")), "\\u000d\\u000a\\u0009\\u0001\\u007f");
         assert_str(json(memory, 128, str_from("\0", 1)), "\\u0000");
+        assert_str(json(memory, 128,
+                        S("\xc2\x9b"
+                          "31m\xc2\xa0")),
+                   "\\u009b31m\xc2\xa0");
         assert_str(json(memory, 128, S("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x9a\xaa")),
                    "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x9a\xaa");
 }
