@@ -7,6 +7,13 @@
 #include "base/str.h"
 #include "http/reason.h"
 
+struct ring;
+
+enum {
+        RECORD_MESSAGE = 0x7265,    /* kind of its messages in a ring */
+        RECORD_SIZE_MAX = 8 * 1024, /* bytes of one message, with all texts at their longest */
+};
+
 /* What was asked. path is without query; route is the template it matched. */
 struct record_request {
         struct str method, host, path, route;
@@ -45,3 +52,30 @@ struct record {
         uint16_t status, upstream_status;
         uint8_t tries;
 };
+
+/* Every text of a record, and how many bytes of it are kept; more is cut at a character. */
+#define RECORD_TEXTS(X)                                                                            \
+        X(request.method, 32)                                                                      \
+        X(request.host, 255)                                                                       \
+        X(request.path, 2048)                                                                      \
+        X(request.route, 512)                                                                      \
+        X(request.query_names, 512)                                                                \
+        X(request.content_type, 128)                                                               \
+        X(request.user_agent, 512)                                                                 \
+        X(who.api, 128)                                                                            \
+        X(who.channel, 128)                                                                        \
+        X(who.consumer, 255)                                                                       \
+        X(who.credential, 64)                                                                      \
+        X(who.upstream, 128)                                                                       \
+        X(trace.request_id, 128)                                                                   \
+        X(trace.trace_id, 32)                                                                      \
+        X(trace.span_id, 16)                                                                       \
+        X(trace.config, 64)                                                                        \
+        X(trace.steps, 512)                                                                        \
+        X(detail, 512)
+
+/* Puts it into the ring, in one copy; false: it did not fit, which the ring has counted. */
+bool record_put(struct ring *ring, const struct record *record);
+
+/* The record of a message; its texts are views into the message. ERR_syntax: it is none. */
+must_use enum err record_read(struct slice message, struct record *ret_record);
