@@ -353,6 +353,8 @@ enum err url_read(struct str s, struct url *ret_url)
                 enum err err = read_port(cut_run(&s, char_is_digit), &url.port);
                 if (err != ERR_ok)
                         return err;
+                if (url.port == 0) /* one can listen there, not go there */
+                        return ERR_range;
         }
         for (size_t i = 0; i < s.len; i++) {
                 unsigned char c = (unsigned char)s.ptr[i];
