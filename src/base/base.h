@@ -27,6 +27,7 @@
 #define maybe_unused      __attribute__((unused))
 #define fall_through      __attribute__((fallthrough))
 #define unreachable()     __builtin_unreachable()
+#define prefetch(ptr)     __builtin_prefetch(ptr)
 
 /* Checked arithmetic: true when the result does not fit. */
 #define add_overflows(a, b, ret) __builtin_add_overflow(a, b, ret)

@@ -88,30 +88,36 @@ static bool is_lighter(const struct balance_target *a, uint64_t weight_a,
         return a->load * weight_b < b->load * weight_a;
 }
 
+/* The draw is among those alike, by weight. */
 int balance_least_conn(const struct balance_target *targets, unsigned count, uint64_t random)
 {
         bool may_repeat;
+        const struct balance_target *best = NULL;
         uint64_t alike = 0, best_weight = 0;
-        int best = BALANCE_NONE;
         if (weigh(targets, count, &may_repeat) == 0)
                 return BALANCE_NONE;
         for (unsigned i = 0; i < count; i++) {
                 uint64_t weight = weight_of(&targets[i], may_repeat);
-                if (weight == 0)
+                if (weight == 0 ||
+                    (best != NULL && is_lighter(best, best_weight, &targets[i], weight)))
                         continue;
-                if (best >= 0 && is_lighter(&targets[best], best_weight, &targets[i], weight))
-                        continue;
-                if (best < 0 || is_lighter(&targets[i], weight, &targets[best], best_weight))
-                        alike = 0;
-                /* Among those alike each one stays with the chance that its weight gives it. */
-                alike += weight;
-                random = hash_mix(random, i);
-                if (random % alike < weight) {
-                        best = (int)i;
+                if (best == NULL || is_lighter(&targets[i], weight, best, best_weight)) {
+                        best = &targets[i];
                         best_weight = weight;
+                        alike = 0;
                 }
+                alike += weight;
         }
-        return best;
+        uint64_t at = alike == best_weight ? 0 : random % alike;
+        for (unsigned i = 0; i < count; i++) {
+                uint64_t weight = weight_of(&targets[i], may_repeat);
+                if (weight == 0 || is_lighter(best, best_weight, &targets[i], weight))
+                        continue;
+                if (at < weight)
+                        return (int)i;
+                at -= weight;
+        }
+        return BALANCE_NONE;
 }
 
 int balance_random(const struct balance_target *targets, unsigned count, uint64_t random)
@@ -135,7 +141,7 @@ int balance_random(const struct balance_target *targets, unsigned count, uint64_
 
 enum { LOG_BITS = 26 };
 
-/* -log2(x / 2^64) with LOG_BITS binary places: from 64 for 0 down to nearly 0. */
+/* -log2(x / 2^64) with LOG_BITS binary places: from 64 for 0 down to just above 0. */
 static uint64_t minus_log2(uint64_t x)
 {
         if (x == 0)
@@ -166,26 +172,46 @@ static uint64_t drawn_by(const struct balance_target *target, uint64_t key)
         return x ^ (x >> 33);
 }
 
+/* One target's number against another's. */
+struct draw {
+        uint64_t drawn, weight;
+        uint64_t log; /* of drawn; 0: not worked out yet */
+};
+
+static uint64_t log_of(struct draw *draw)
+{
+        if (draw->log == 0)
+                draw->log = minus_log2(draw->drawn);
+        return draw->log;
+}
+
+/* Between equal weights the greater number wins, without a logarithm. */
+static bool beats(struct draw *a, struct draw *b)
+{
+        if (a->weight == b->weight)
+                return a->drawn > b->drawn;
+        return log_of(a) * b->weight < log_of(b) * a->weight;
+}
+
 /* Highest random weight: every target draws a number from the key and its own seed, and the best
  * wins; with an exponential distribution (-log) divided by the weight each wins in proportion to
  * it. */
 int balance_hash(const struct balance_target *targets, unsigned count, uint64_t key)
 {
-        int best = BALANCE_NONE;
-        uint64_t best_log = 0, best_weight = 0;
-        for (int pass = 0; pass < 2 && best < 0; pass++) {
+        struct draw best = {0, 0, 0};
+        int chosen = BALANCE_NONE;
+        for (int pass = 0; pass < 2 && chosen < 0; pass++) {
                 for (unsigned i = 0; i < count; i++) {
-                        uint64_t weight = weight_of(&targets[i], pass == 1);
-                        if (weight == 0)
+                        if (weight_of(&targets[i], pass == 1) == 0)
                                 continue;
-                        weight = u64_min(targets[i].weight, BALANCE_WEIGHT_MAX);
-                        uint64_t log = minus_log2(drawn_by(&targets[i], key));
-                        if (best >= 0 && log * best_weight >= best_log * weight)
+                        struct draw own = {
+                                .drawn = drawn_by(&targets[i], key),
+                                .weight = u64_min(targets[i].weight, BALANCE_WEIGHT_MAX)};
+                        if (chosen >= 0 && !beats(&own, &best))
                                 continue;
-                        best = (int)i;
-                        best_log = log;
-                        best_weight = weight;
+                        chosen = (int)i;
+                        best = own;
                 }
         }
-        return best;
+        return chosen;
 }

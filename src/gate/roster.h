@@ -5,17 +5,17 @@
  *
  * Not a store (that is the file or the house) and not a snapshot: what is found is valid until the
  * reading worker's turn ends (roster_turn), so an exchange copies what it must remember. What was
- * removed is freed when every worker has passed a turn. Limits: ROSTER_*_MAX. */
+ * removed is freed when every worker has passed a turn since; a worker that sleeps for long holds
+ * it back, but not the change. Limits: ROSTER_*_MAX. */
 #pragma once
 
 #include "base/err.h"
-#include "gate/pin.h"
 #include "gate/seal.h"
 
 enum {
         ROSTER_KEYS_MAX = 16 * 1024 * 1024,
         ROSTER_CONSUMERS_MAX = 16 * 1024 * 1024,
-        ROSTER_TEXT_MAX = 31, /* bytes of a key's id, of its display form */
+        ROSTER_TEXT_MAX = 52, /* bytes of a key's id and its display form together */
         ROSTER_TAGS_MAX = 64,
 };
 
@@ -64,7 +64,7 @@ void roster_free(struct roster *roster); /* no worker reads any more */
 /* Adds a consumer or replaces it whole; its keys stay. Everything is copied. */
 must_use enum err roster_put_consumer(struct roster *roster, const struct consumer *consumer);
 
-/* Its keys are unknown from now on (and are swept with it). ERR_missing. */
+/* Its keys are revoked with it. ERR_missing. */
 must_use enum err roster_remove_consumer(struct roster *roster, struct str name);
 
 /* Adds a key, or replaces the one with the same seal. ERR_missing: no such consumer; ERR_exists:
