@@ -280,14 +280,7 @@ struct snapshot *compile(const struct compile_input *input)
                 return NULL;
         CHECK(snapshot->routes != NULL);
         snapshot->needs_loose = route_has_upper(snapshot->routes);
-        snapshot->arena = *input->arena;
         return snapshot;
-}
-
-void snapshot_free(struct snapshot *snapshot)
-{
-        struct arena arena = snapshot->arena;
-        arena_fini(&arena);
 }
 
 /* ---- consumers ---- */

@@ -21,10 +21,10 @@ struct compile_input {
         struct str hash;         /* of the bundle, hex */
 };
 
-/* NULL when there were errors (in input->faults); the arena is then still the caller's. */
+/* NULL when there were errors (in input->faults). */
 struct snapshot *compile(const struct compile_input *input);
 
-/* Frees everything, the configuration it was made of included. */
+/* Frees everything, the bundle it was made of included. */
 void snapshot_free(struct snapshot *snapshot);
 
 /* Puts the consumers and keys of a configuration into a roster: those of the file before are

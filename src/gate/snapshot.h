@@ -9,6 +9,7 @@
 #include "gate/upstream.h"
 #include "wire/cidr.h"
 
+struct bundle;
 struct config;
 struct live;
 
@@ -79,7 +80,7 @@ struct listener_rules {
 };
 
 struct snapshot {
-        struct arena arena;
+        struct bundle *bundle; /* in whose arena it lies */
         uint64_t number;
         struct str hash; /* of the bundle, hex */
         const struct route_table *routes;

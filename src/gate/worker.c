@@ -31,6 +31,9 @@ static void on_turn(struct task *task)
                 adopt(worker);
         roster_turn(worker->gate->roster, worker->index);
         counts_turn(worker->counts, &worker->http);
+        if (worker->http.is_draining)
+                atomic_store(&worker->is_drained,
+                             worker->http.front_count == 0 && worker->http.exchange_count == 0);
 }
 
 void worker_init(struct worker *worker, struct gate *gate, unsigned index, struct loop *loop)
@@ -39,6 +42,7 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
         worker->index = index;
         worker->pins = pin_worker(gate->board, index);
         worker->counts = count_board_of(gate->counts, index);
+        arena_init(&worker->arena, NULL, SIZE_MAX / 2);
         http_init(&worker->http, loop);
         lanes_init(worker);
         task_init(&worker->turn, on_turn);
@@ -52,18 +56,65 @@ void worker_fini(struct worker *worker)
         pin_leave(worker->pins);
         roster_leave(worker->gate->roster, worker->index);
         http_fini(&worker->http);
+        arena_fini(&worker->arena);
+}
+
+struct entrance *worker_new_entrance(struct worker *worker)
+{
+        struct entrance *entrance = NULL;
+        for (unsigned i = 0; i < worker->entrance_count && entrance == NULL; i++) {
+                struct entrance *old = worker->entrances[i];
+                if (!old->listener.is_open && old->conns == 0)
+                        entrance = old;
+        }
+        if (entrance == NULL && worker->entrance_count < ENTRANCES_MAX) {
+                entrance = arena_new(&worker->arena, struct entrance);
+                worker->entrances[worker->entrance_count++] = entrance;
+        }
+        if (entrance != NULL)
+                *entrance = (struct entrance){.id = UINT32_MAX};
+        return entrance;
 }
 
 enum err worker_enter(struct worker *worker, struct entrance *entrance, int fd)
 {
-        if (worker->entrance_count == ENTRANCES_MAX)
-                return ERR_limit;
-        worker->entrances[worker->entrance_count++] = entrance;
         adopt(worker);
         return entrance_open(entrance, &worker->http, fd);
+}
+
+void worker_leave(struct worker *worker, struct str name, const struct addr *address)
+{
+        for (unsigned i = 0; i < worker->entrance_count; i++) {
+                struct entrance *entrance = worker->entrances[i];
+                if (str_eq(entrance->name, name) && addr_eq(&entrance->address, address))
+                        entrance_shut(entrance);
+        }
 }
 
 void worker_record(struct worker *worker, const struct record *record)
 {
         counts_record(worker->counts, record);
+}
+
+void worker_drain(struct worker *worker)
+{
+        for (unsigned i = 0; i < worker->entrance_count; i++)
+                entrance_shut(worker->entrances[i]);
+        http_drain(&worker->http);
+}
+
+bool worker_is_drained(const struct worker *worker)
+{
+        return atomic_load(&worker->is_drained);
+}
+
+void worker_abort(struct worker *worker)
+{
+        worker_drain(worker);
+        http_abort(&worker->http);
+}
+
+bool worker_is_empty(const struct worker *worker)
+{
+        return worker->http.front_count == 0 && worker->http.exchange_count == 0;
 }

@@ -23,13 +23,15 @@ struct worker {
         struct counts *counts;
         struct ring *ring; /* records for the steward */
         unsigned index;
-        struct entrance *entrances[ENTRANCES_MAX];
+        struct entrance *entrances[ENTRANCES_MAX]; /* shut ones are used again */
         unsigned entrance_count;
+        struct arena arena;  /* of entrances */
         struct lane **lanes; /* by slot of the upstream's live side; live.h */
         uint32_t lane_cap;
         char date[32]; /* Date field of this second */
         uint64_t date_second;
         struct task turn; /* at the end of every turn: newer snapshot, roster */
+        _Atomic bool is_drained;
 };
 
 /* What all threads of a data process share. */
@@ -61,9 +63,22 @@ static inline const struct snapshot *worker_snapshot(const struct worker *worker
 void worker_init(struct worker *worker, struct gate *gate, unsigned index, struct loop *loop);
 void worker_fini(struct worker *worker);
 
+/* No new requests: entrances shut, idle connections close, busy ones after their answer. */
+void worker_drain(struct worker *worker);
+
+/* Any thread: drained, and no exchange is left. */
+bool worker_is_drained(const struct worker *worker);
+
+/* Breaks off everything that is under way; the loop must turn until worker_is_empty. */
+void worker_abort(struct worker *worker);
+bool worker_is_empty(const struct worker *worker);
+
 /* Accepts on fd for an entrance whose name, address and site are set. It lives as long as the
  * worker. */
 must_use enum err worker_enter(struct worker *worker, struct entrance *entrance, int fd);
+
+/* Stops accepting at that entrance; connections that are there stay. */
+void worker_leave(struct worker *worker, struct str name, const struct addr *address);
 
 /* Counts a record and puts it into the ring. */
 void worker_record(struct worker *worker, const struct record *record);

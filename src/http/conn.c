@@ -116,6 +116,8 @@ static void forget(struct conn *conn)
         struct http *http = conn->http;
         CHECK(conn->exchange == NULL);
         *(conn->is_front ? &http->front_count : &http->back_count) -= 1;
+        if (conn->is_front)
+                ((struct entrance *)conn->owner)->conns--;
         conn->phase = CONN_DEAD;
         timer_stop(&conn->timer);
         if (conn->partial != NULL)
@@ -168,6 +170,7 @@ static void accepted(struct listener *listener, int fd, const struct addr *peer)
         }
         http->counts.accepted++;
         conn->owner = entrance;
+        entrance->conns++;
         conn->codec = &h1_front;
         conn->peer = *peer;
         if (link_tcp_open(&conn->tcp, http->loop, fd, &above) != ERR_ok) {
@@ -232,5 +235,18 @@ void http_drain(struct http *http)
         list_each_safe (node, &http->fronts) {
                 struct conn *conn = list_entry(node, struct conn, task.node);
                 conn->codec->retire(conn);
+        }
+}
+
+void http_abort(struct http *http)
+{
+        list_each_safe (node, &http->fronts) {
+                struct conn *conn = list_entry(node, struct conn, task.node);
+                if (conn->exchange != NULL)
+                        exchange_fault(conn->exchange, REASON_draining);
+                if (conn->phase == CONN_LINGER)
+                        conn_close(conn, true);
+                else
+                        conn->codec->down(conn, ERR_cancelled);
         }
 }

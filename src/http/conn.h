@@ -36,6 +36,7 @@ struct entrance {
         struct str name;
         struct addr address;
         uint32_t id;
+        uint32_t conns; /* that came in here and are still open */
         bool is_secure;
         void *owner; /* the site's */
 };
@@ -106,6 +107,9 @@ void entrance_shut(struct entrance *entrance);
 
 /* No new requests on any front: idle ones close now, busy ones after their answer. */
 void http_drain(struct http *http);
+
+/* Breaks off every exchange and closes every front: at the end. */
+void http_abort(struct http *http);
 
 /* A back being dialled; the codec hears of it by room (connected) or down. NULL: *ret_err says why.
  */
