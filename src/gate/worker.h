@@ -21,7 +21,7 @@ struct worker {
         struct gate *gate;
         struct pin_worker *pins;
         struct counts *counts;
-        struct ring *ring; /* records for the steward */
+        struct ring *ring; /* records for the steward; NULL: nobody wants them */
         unsigned index;
         struct entrance *entrances[ENTRANCES_MAX]; /* shut ones are used again */
         unsigned entrance_count;
@@ -73,8 +73,10 @@ bool worker_is_drained(const struct worker *worker);
 void worker_abort(struct worker *worker);
 bool worker_is_empty(const struct worker *worker);
 
-/* Accepts on fd for an entrance whose name, address and site are set. It lives as long as the
- * worker. */
+/* An entrance to be filled in: name, address, site. NULL: there are too many. */
+struct entrance *worker_new_entrance(struct worker *worker);
+
+/* Accepts on fd, which stays the caller's until worker_leave. */
 must_use enum err worker_enter(struct worker *worker, struct entrance *entrance, int fd);
 
 /* Stops accepting at that entrance; connections that are there stay. */

@@ -47,7 +47,7 @@ struct exchange {
         const struct site *site;
         void *trip; /* the site's own, in the arena */
         struct end front, back;
-        struct message req, res;
+        struct http_message req, res;
         struct times times;
         const struct timeouts *timeouts; /* for the back in turn */
         struct addr peer;                /* who is connected to us, or to what is in front of us */

@@ -93,7 +93,7 @@ static size_t read_length(struct conn *conn, struct h1_flow *flow, struct body *
 static void take_trailers(struct exchange *ex, struct body *body, const struct h1_head *read,
                           struct str bytes)
 {
-        struct message *message = body == &ex->req.body ? &ex->req : &ex->res;
+        struct http_message *message = body == &ex->req.body ? &ex->req : &ex->res;
         struct head section = {0};
         if (read->count == 0)
                 return;

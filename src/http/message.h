@@ -37,7 +37,7 @@ struct head {
         struct fields fields;
 };
 
-struct message {
+struct http_message {
         struct head head;
         struct body body;
         struct fields trailers; /* what came behind the body and may be passed on */

@@ -99,7 +99,7 @@ bool ring_put(struct ring *ring, uint32_t kind, const void *bytes, size_t len)
         return true;
 }
 
-bool ring_next(struct ring *ring, struct message *ret_message)
+bool ring_next(struct ring *ring, struct ring_message *ret_message)
 {
         for (;;) {
                 if (ring->at == ring->head_seen) {

@@ -27,7 +27,7 @@ struct ring {
         size_t size; /* a power of two */
 };
 
-struct message {
+struct ring_message {
         uint32_t kind;
         struct slice bytes; /* in the ring: until ring_release */
 };
@@ -51,7 +51,7 @@ void ring_commit(struct ring *ring, uint32_t kind, size_t len);
 bool ring_put(struct ring *ring, uint32_t kind, const void *bytes, size_t len);
 
 /* Reader: the next message; false when there is none. */
-bool ring_next(struct ring *ring, struct message *ret_message);
+bool ring_next(struct ring *ring, struct ring_message *ret_message);
 
 /* Reader: gives back all that ring_next handed out. */
 void ring_release(struct ring *ring);

@@ -37,7 +37,7 @@ static void *work(void *arg)
         sigfillset(&all);
         sigdelset(&all, SIGSEGV);
         sigdelset(&all, SIGABRT);
-        sigdelset(&all, WATCHDOG_SIGNAL);
+        sigdelset(&all, SIGQUIT);
         pthread_sigmask(SIG_SETMASK, &all, NULL);
         snprintf(name, sizeof name, "worker-%u", hand->worker.index);
         pthread_setname_np(pthread_self(), name);

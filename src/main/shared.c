@@ -13,7 +13,7 @@
 
 enum { LAYOUT_VERSION = 1 };
 
-struct head {
+struct shared_head {
         uint64_t magic;
         uint64_t cells;
         uint8_t secret[SEAL_SECRET_SIZE];
@@ -26,7 +26,7 @@ static size_t round_up(size_t size)
 
 static enum err fill(char *memory, size_t table, uint64_t cells)
 {
-        struct head *head = (struct head *)(void *)memory;
+        struct shared_head *head = (struct shared_head *)(void *)memory;
         enum err err = bucket_init(memory + PAGE_SIZE, table);
         if (err == ERR_ok)
                 err = bucket_init(memory + PAGE_SIZE + table, table);
@@ -53,7 +53,7 @@ enum err shared_map(struct keeper_link *link, uint64_t cells, struct gate *gate,
         close(fd);
         if (memory == MAP_FAILED)
                 return ERR_memory;
-        struct head *head = (struct head *)(void *)memory;
+        struct shared_head *head = (struct shared_head *)(void *)memory;
         if (__atomic_load_n(&head->magic, __ATOMIC_ACQUIRE) != SHARED_MAGIC)
                 err = fill(memory, table, cells);
         if (err == ERR_ok)

@@ -37,7 +37,7 @@ static void a_record_comes_back_as_it_was(void **state)
         (void)state;
         struct ring *ring = ring_make(64 * 1024);
         struct record in = example(), out;
-        struct message message;
+        struct ring_message message;
         assert_true(record_put(ring, &in));
         assert_true(ring_next(ring, &message));
         assert_int_equal(message.kind, RECORD_MESSAGE);
@@ -72,7 +72,7 @@ static void what_is_too_long_is_cut_at_a_character(void **state)
 #define TEXT(member, max) in.member = str_from(text, sizeof text);
         RECORD_TEXTS(TEXT)
 #undef TEXT
-        struct message message;
+        struct ring_message message;
         assert_true(record_put(ring, &in));
         assert_true(ring_next(ring, &message));
         assert_true(message.bytes.len <= RECORD_SIZE_MAX);
@@ -88,7 +88,7 @@ static void a_full_ring_drops_and_counts(void **state)
         (void)state;
         struct ring *ring = ring_make(64 * 1024);
         struct record in = example(), out;
-        struct message message;
+        struct ring_message message;
         unsigned put = 0, got = 0;
         while (record_put(ring, &in))
                 put++;
@@ -109,7 +109,7 @@ static void a_message_that_is_cut_is_none(void **state)
         (void)state;
         struct ring *ring = ring_make(64 * 1024);
         struct record in = example(), out;
-        struct message message;
+        struct ring_message message;
         assert_true(record_put(ring, &in));
         assert_true(ring_next(ring, &message));
         for (size_t len = 0; len < message.bytes.len; len++)

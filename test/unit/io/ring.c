@@ -27,7 +27,7 @@ static int end(void **state)
 static void messages_come_out_as_they_went_in(void **state)
 {
         (void)state;
-        struct message message;
+        struct ring_message message;
         assert_false(ring_next(ring, &message));
         assert_true(ring_put(ring, 1, "one", 3));
         assert_true(ring_put(ring, 2, "", 0));
@@ -48,7 +48,7 @@ static void messages_come_out_as_they_went_in(void **state)
 static void what_is_reserved_and_not_committed_is_not_there(void **state)
 {
         (void)state;
-        struct message message;
+        struct ring_message message;
         assert_non_null(ring_reserve(ring, 100));
         assert_false(ring_next(ring, &message));
         char *place = ring_reserve(ring, 100);
@@ -64,7 +64,7 @@ static void what_does_not_fit_is_dropped_and_counted(void **state)
 {
         (void)state;
         static const char bytes[1000];
-        struct message message;
+        struct ring_message message;
         unsigned taken = 0;
         while (ring_put(ring, 1, bytes, sizeof bytes))
                 taken++;
@@ -118,7 +118,7 @@ static void every_message_is_in_one_piece(void **state)
 {
         (void)state;
         uint8_t bytes[SIZE / 4];
-        struct message message;
+        struct ring_message message;
         for (int i = 0; i < 20000; i++) {
                 size_t len = rand_below(i % 2 == 0 ? 64 : sizeof bytes + 1);
                 memset(bytes, i, len);
@@ -152,7 +152,7 @@ static void *write_many(void *arg)
         return NULL;
 }
 
-static bool is_whole(const struct message *message)
+static bool is_whole(const struct ring_message *message)
 {
         size_t count = message->bytes.len / sizeof(uint32_t);
         const uint32_t *words = (const uint32_t *)(void *)message->bytes.ptr;
@@ -169,7 +169,7 @@ static void two_threads_lose_nothing_but_what_is_counted(void **state)
 {
         (void)state;
         pthread_t writer;
-        struct message message;
+        struct ring_message message;
         unsigned read = 0;
         int64_t last = -1;
         bool is_broken = false, is_over = false;

@@ -21,7 +21,7 @@ static uint64_t now(void)
 
 static void *drain(void *arg)
 {
-        struct message message;
+        struct ring_message message;
         (void)arg;
         while (!atomic_load(&is_over)) {
                 while (ring_next(ring, &message)) {
@@ -56,7 +56,7 @@ static void measure(const char *what, bool waits)
 int main(void)
 {
         pthread_t thread;
-        struct message message;
+        struct ring_message message;
         ring = ring_make(SIZE);
         pthread_create(&thread, NULL, drain, NULL);
         measure("drained each 0.5 ms", true);
