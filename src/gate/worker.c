@@ -94,6 +94,8 @@ void worker_leave(struct worker *worker, struct str name, const struct addr *add
 void worker_record(struct worker *worker, const struct record *record)
 {
         counts_record(worker->counts, record);
+        if (worker->ring != NULL)
+                record_put(worker->ring, record);
 }
 
 void worker_drain(struct worker *worker)
