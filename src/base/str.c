@@ -223,6 +223,21 @@ void text_i64(struct text *text, int64_t value)
         text_u64(text, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+void text_decimal(struct text *text, uint64_t value, unsigned places)
+{
+        uint64_t one = 1;
+        for (unsigned i = 0; i < places; i++)
+                one *= 10;
+        text_u64(text, value / one);
+        uint64_t rest = value % one;
+        if (rest > 0)
+                text_char(text, '.');
+        for (uint64_t place = one / 10; rest > 0; place /= 10) {
+                text_char(text, (char)('0' + rest / place));
+                rest %= place;
+        }
+}
+
 void text_hex(struct text *text, uint64_t value, unsigned digits)
 {
         for (unsigned i = digits; i > 0; i--)

@@ -111,6 +111,8 @@ void text_put(struct text *text, struct str s);
 void text_char(struct text *text, char c);
 void text_u64(struct text *text, uint64_t value);
 void text_i64(struct text *text, int64_t value);
+/* value / 10^places, places at most 18, without zeros at the end: 2100000 and 9 are 0.0021. */
+void text_decimal(struct text *text, uint64_t value, unsigned places);
 void text_hex(struct text *text, uint64_t value, unsigned digits); /* leading zeros kept */
 void text_format(struct text *text, const char *format, ...) printf_like(2, 3);
 void text_vformat(struct text *text, const char *format, va_list args) printf_like(2, 0);

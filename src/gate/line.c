@@ -13,20 +13,6 @@ static void put_ip(struct text *out, const uint8_t address[16])
         addr_put_ip(out, &addr);
 }
 
-/* Seconds with as many decimals as ns need. */
-static void put_seconds(struct text *out, uint64_t ns)
-{
-        uint64_t rest = ns % 1000000000;
-        text_u64(out, ns / 1000000000);
-        if (rest == 0)
-                return;
-        text_char(out, '.');
-        for (uint64_t place = 100000000; rest > 0; place /= 10) {
-                text_char(out, (char)('0' + rest / place));
-                rest %= place;
-        }
-}
-
 struct str line_severity(const struct record *record)
 {
         enum whose whose = reason_whose(record->reason);
@@ -90,7 +76,7 @@ static void json_SECONDS(struct text *out, struct str name, uint64_t ns, bool *i
         if (ns == 0)
                 return;
         key(out, name, is_first);
-        put_seconds(out, ns);
+        text_decimal(out, ns, 9);
 }
 
 static void json_ADDRESS(struct text *out, struct str name, const uint8_t *address, bool *is_first)

@@ -217,6 +217,30 @@ static void formatting_that_does_not_fit_leaves_no_trace(void **state)
         assert_str(text_str(&text), "abc");
 }
 
+static void decimals_are_as_short_as_they_can_be(void **state)
+{
+        (void)state;
+        static const struct {
+                uint64_t value;
+                unsigned places;
+                const char *text;
+        } cases[] = {
+                {0, 9, "0"},
+                {2100000, 9, "0.0021"},
+                {1000000000, 9, "1"},
+                {1500, 3, "1.5"},
+                {1, 9, "0.000000001"},
+                {7, 0, "7"},
+                {UINT64_MAX, 18, "18.446744073709551615"},
+        };
+        for (size_t i = 0; i < countof(cases); i++) {
+                char memory[32];
+                struct text text = text_over(memory, sizeof memory);
+                text_decimal(&text, cases[i].value, cases[i].places);
+                assert_str(text_str(&text), cases[i].text);
+        }
+}
+
 static struct str json(char *memory, size_t size, struct str s)
 {
         struct text text = text_over(memory, size);
@@ -277,6 +301,7 @@ int main(void)
                 cmocka_unit_test(a_builder_can_be_filled_to_the_brim),
                 cmocka_unit_test(numbers_are_written_whole),
                 cmocka_unit_test(formatting_that_does_not_fit_leaves_no_trace),
+                cmocka_unit_test(decimals_are_as_short_as_they_can_be),
                 cmocka_unit_test(json_escapes_what_must_not_stand_in_it),
                 cmocka_unit_test(json_replaces_what_is_not_utf8),
         };
