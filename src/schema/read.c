@@ -207,8 +207,7 @@ static bool rest_read(struct reading *reading, const struct json *value)
         return true;
 }
 
-/* `off` of a patch removes what cannot be off. */
-static bool is_removed(const struct setting *setting, const struct json *node)
+bool is_removed(const struct setting *setting, const struct json *node)
 {
         if ((node->flags & JSON_REMOVED) == 0)
                 return false;

@@ -54,3 +54,15 @@ bool is_word_of(const struct setting *setting, const struct json *node);
 
 /* A number of a kind, as it is written. */
 void number_write(enum setting_kind kind, int64_t value, struct text *out);
+
+/* `off` of a patch removes what cannot be off: true when the node is that. */
+bool is_removed(const struct setting *setting, const struct json *node);
+
+/* True when something holds although nothing is written, and can be shown. */
+bool has_preset(const struct setting *setting);
+
+/* Puts the preset as it would be written. */
+bool preset_put(const struct setting *setting, struct json_build *build);
+
+/* What may be written, in words: "a duration, at least 1ms, or `off`". */
+void setting_write_value(const struct setting *setting, struct text *out);

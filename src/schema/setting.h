@@ -222,5 +222,6 @@ const char *format_example(enum format format);
 void shape_write_schema(const struct reader *reader, const struct shape *shape, struct str id,
                         struct text *out);
 
-/* A table of the manual: key, what may be written, preset, meaning. */
-void shape_write_manual(const struct shape *shape, struct text *out);
+/* Tables of the manual in Markdown, of the shape and, each under a heading, of its parts: key, what
+ * may be written, preset, meaning. */
+void shape_write_manual(const struct shape *shape, struct arena *scratch, struct text *out);
