@@ -33,7 +33,7 @@ static const struct setting limits_settings[] = {
          .text = "Chunk extensions of one body together (400)."},
         {SIZE(inspect), .least = KIB, .most = 64 * MIB, .preset = MIB,
          .text = "Longest body that is held whole for a policy (413)."},
-        {DURATION(linger), .least = 1, .most = 30 * SECOND, .preset = 2 * SECOND,
+        {DURATION(linger), .least = MILLISECOND, .most = 30 * SECOND, .preset = 2 * SECOND,
          .text = "How long an answered connection is read on, so that the answer arrives."},
         {INTEGER(buckets), .least = 1000, .most = 100000000, .preset = 1000000, .unit = "buckets",
          .text = "Callers whose limits are counted at the same time, in memory that outlives the "
@@ -163,7 +163,7 @@ static const struct shape shape_conf_target = {"target", "One server of an upstr
 #undef CONF
 #define CONF struct conf_pool
 static const struct setting pool_settings[] = {
-        {DURATION(idle), .least = 1, .most = HOUR, .preset = 4 * SECOND,
+        {DURATION(idle), .least = MILLISECOND, .most = HOUR, .preset = 4 * SECOND,
          .text = "How long an unused connection is kept."},
         {DURATION(age), .least = SECOND, .most = DAY, .preset = 10 * MINUTE,
          .text = "How old a connection may get."},
@@ -233,7 +233,7 @@ static const struct setting upstream_settings[] = {
         {OBJECT(eject, conf_eject), .text = "When a failing target is left out; `off`: never."},
         {OBJECT(circuit_breaker, conf_breaker),
          .text = "When none of them is asked; `off`: never."},
-        {DURATION(slow_start), .least = 1, .most = HOUR, .word = "off",
+        {DURATION(slow_start), .least = SECOND, .most = HOUR, .word = "off",
          .text = "Over how long a new target's share grows."},
         {OBJECT(dns, conf_dns), .text = "How names are looked up."},
         {RESERVED("health")},

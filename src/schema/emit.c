@@ -60,7 +60,9 @@ static void put_ref(struct emitter *emitter, const struct shape *shape)
         while (at < emitter->count && emitter->shapes[at] != shape)
                 at++;
         if (at == emitter->count) {
-                CHECK(emitter->count < SHAPES_MAX);
+                CHECK(emitter->count < SHAPES_MAX && strcmp(shape->name, "policies") != 0);
+                for (size_t i = 0; i < emitter->count; i++) /* a name says which, in $defs */
+                        CHECK(strcmp(emitter->shapes[i]->name, shape->name) != 0);
                 emitter->shapes[emitter->count++] = shape;
         }
         put(emitter, "$ref", arena_format(emitter->arena, "#/$defs/%s", shape->name));
