@@ -2,6 +2,7 @@
 #include "main/binder.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -10,7 +11,22 @@
 
 void binder_init(struct binder *binder)
 {
+        struct rlimit limit;
         binder->count = 0;
+        binder->sockets_max = BINDER_SOCKETS_MAX;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+                binder->sockets_max = (uint32_t)u64_min(BINDER_SOCKETS_MAX, limit.rlim_max / 2);
+}
+
+/* How many sockets a door may have: with those of all others they stay below the limit, so that the
+ * keeper can always start another data process. */
+static uint32_t room_for(const struct binder *binder, const struct door *door)
+{
+        uint64_t used = 0;
+        for (uint32_t i = 0; i < binder->count; i++)
+                used += binder->doors[i].count;
+        uint64_t others = used - door->count;
+        return others >= binder->sockets_max ? 0 : (uint32_t)(binder->sockets_max - others);
 }
 
 static struct door *find(struct binder *binder, struct str key)
@@ -97,14 +113,39 @@ static bool has_port(struct binder *binder, const struct place *place)
         return false;
 }
 
+/* A key is one line of text, and a name has no character that means something elsewhere. */
+static bool is_clean(struct str text, bool is_name)
+{
+        for (size_t i = 0; i < text.len; i++) {
+                char c = text.ptr[i];
+                bool is_word = (c >= 'a' && c <= 'z') || char_is_digit(c) || c == '_' || c == '-' ||
+                               c == '.';
+                if (is_name ? !is_word : (unsigned char)c < ' ' || c == 0x7f)
+                        return false;
+        }
+        return true;
+}
+
 static enum err put_key(const struct bind_request *request, struct text *key)
 {
         text_put(key, request->address);
         if (request->name.len > 0) {
-                text_char(key, ' ');
+                text_char(key, '\t');
                 text_put(key, request->name);
         }
+        if (!is_clean(request->address, false) || !is_clean(request->name, true))
+                return ERR_syntax;
         return key->is_cut ? ERR_limit : ERR_ok;
+}
+
+static int open_sockets(const struct binder *binder, struct door *door, const struct place *place,
+                        const struct bind_request *request)
+{
+        uint32_t room = (uint32_t)u64_min(room_for(binder, door), MESSAGE_FDS_MAX);
+        if (room == 0)
+                return EMFILE;
+        uint32_t count = (uint32_t)u64_max(u64_min(request->count, room), 1);
+        return door_open(door, place, count, request->mode);
 }
 
 /* The door of that name and place, with as many sockets as were asked for. */
@@ -116,7 +157,7 @@ static int open_one(struct binder *binder, const struct place *place, struct str
                 door = find_given(binder, place);
         if (door != NULL) {
                 *ret_door = door;
-                return door->is_given ? 0 : door_open(door, place, request->count, request->mode);
+                return door->is_given ? 0 : open_sockets(binder, door, place, request);
         }
         if (!has_port(binder, place) && place_is_taken(place))
                 return EADDRINUSE;
@@ -124,7 +165,7 @@ static int open_one(struct binder *binder, const struct place *place, struct str
         if (door == NULL)
                 return EMFILE;
         memcpy(door->key, key.ptr, key.len);
-        int error = door_open(door, place, request->count, request->mode);
+        int error = open_sockets(binder, door, place, request);
         if (error != 0)
                 drop(binder, door);
         *ret_door = door;
@@ -140,7 +181,7 @@ int binder_bind(struct binder *binder, const struct bind_request *request, uint3
         struct door *door = NULL;
         CHECK(owner < BINDER_OWNERS_MAX);
         if (put_key(request, &key) != ERR_ok || place_read(request->address, &place) != ERR_ok) {
-                text_put(why, S("this is no address with numbers"));
+                text_put(why, S("this is no address that can be listened on"));
                 return EINVAL;
         }
         int error = open_one(binder, &place, text_str(&key), request, &door);

@@ -9,15 +9,16 @@
 #include "main/keeper_link.h"
 
 enum {
-        BINDER_DOORS_MAX = 256, /* addresses of one gate */
-        BINDER_OWNERS_MAX = 32, /* processes that may want one */
-        BINDER_BACKLOG = 65535, /* the kernel cuts it at net.core.somaxconn */
-        BINDER_WHY_MAX = 512,   /* room a caller leaves for what is in the way */
+        BINDER_DOORS_MAX = 256,     /* addresses of one gate */
+        BINDER_SOCKETS_MAX = 16384, /* of all of them; never more than half of what we may open */
+        BINDER_OWNERS_MAX = 32,     /* processes that may want one */
+        BINDER_BACKLOG = 65535,     /* the kernel cuts it at net.core.somaxconn */
+        BINDER_WHY_MAX = 512,       /* room a caller leaves for what is in the way */
 };
 
 /* One address. */
 struct door {
-        char key[LINK_ADDRESS_MAX];  /* as asked for: "127.0.0.1:0 admin" */
+        char key[LINK_ADDRESS_MAX];  /* as asked for: "127.0.0.1:0", a tab, "admin" */
         char real[LINK_ADDRESS_MAX]; /* as bound: "127.0.0.1:40123" */
         bool is_unix;
         bool is_given;             /* by systemd: one socket, made before us, living after us */
@@ -29,7 +30,7 @@ struct door {
 };
 
 struct binder {
-        uint32_t count;
+        uint32_t count, sockets_max;
         struct door doors[BINDER_DOORS_MAX];
 };
 

@@ -150,9 +150,10 @@ int door_open(struct door *door, const struct place *place, uint32_t count, uint
 {
         struct text real = text_over(door->real, sizeof door->real - 1);
         door->is_unix = place->is_unix;
-        if (place->is_unix || count == 0)
+        CHECK(count > 0 && count <= MESSAGE_FDS_MAX);
+        if (place->is_unix)
                 count = 1;
-        while (door->count < u64_min(count, MESSAGE_FDS_MAX)) {
+        while (door->count < count) {
                 int fd;
                 int error = place->is_unix ? open_unix(door, place, mode, &fd)
                                            : open_next_tcp(door, place, &fd);
@@ -212,6 +213,8 @@ void place_explain(const struct place *place, int error, struct text *why)
                 text_put(why, S("there is a file of that name that is not a socket"));
         else if ((error == EACCES || error == EPERM) && is_low)
                 text_put(why, S("ports below 1024 need the capability CAP_NET_BIND_SERVICE"));
+        else if (error == EMFILE)
+                text_put(why, S("there are too many listening sockets; see `ulimit -n`"));
         else if (error == EADDRNOTAVAIL)
                 text_put(why, S("this machine has no such address"));
         else

@@ -31,7 +31,7 @@ static void on_bind(struct keeper *keeper, struct child *child)
         struct door *door = NULL;
         text_put(&copy, message_text(message));
         struct str rest = text_str(&copy);
-        struct bind_request request = {.address = str_cut(&rest, ' '),
+        struct bind_request request = {.address = str_cut(&rest, '\t'),
                                        .count = message->head.count,
                                        .mode = (uint32_t)message->head.a};
         request.name = rest;

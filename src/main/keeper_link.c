@@ -127,7 +127,7 @@ static void put_request(struct message *message, const struct bind_request *requ
         struct text text = text_over(message->text, sizeof message->text);
         text_put(&text, request->address);
         if (request->name.len > 0) {
-                text_char(&text, ' ');
+                text_char(&text, '\t');
                 text_put(&text, request->name);
         }
         message->head.text_len = (uint32_t)text.len;

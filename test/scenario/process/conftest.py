@@ -130,8 +130,10 @@ class Keeper:
 
     def write(self, *lines):
         text = "\n".join(lines).replace("@port@", f"127.0.0.1:{self.port}")
-        self.file.write_text(text.replace("@unix@", f"unix:{self.unix}") + "\n")
-        os.chmod(self.file, 0o644)
+        half = self.file.with_suffix(".half")
+        half.write_text(text.replace("@unix@", f"unix:{self.unix}") + "\n")
+        os.chmod(half, 0o644)
+        half.replace(self.file)
 
     def environment(self):
         kept = {key: value for key, value in os.environ.items()

@@ -206,6 +206,7 @@ def test_upgrade_and_renewal_can_be_asked_for_through_the_data_process(keeper, e
     k = keeper("listen @port@")
     for wish, sign in (("renew", "drain replaced"), ("upgrade", "upgraded: this is")):
         before = k.data
+        k.stderr_path.write_text("")
         k.write("listen @port@", f"version {wish}")
         k.signal(signal.SIGHUP)
         k.says("reloaded")
