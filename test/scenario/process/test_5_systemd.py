@@ -1,10 +1,14 @@
 """What systemd is told, and the sockets it hands over."""
 import os
+import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
+from rig.faults import ROOT
 
 
 def test_ready_comes_when_it_serves_and_not_before(keeper):
@@ -147,3 +151,19 @@ def test_what_is_no_listening_socket_is_not_used(keeper):
 def test_sockets_meant_for_another_process_are_left_alone(keeper):
     k = keeper("listen @port@", environment={"LISTEN_FDS": "1", "LISTEN_PID": "1"})
     assert "descriptor" not in k.stderr()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_the_units_of_the_package_are_sound_and_tight(tmp_path):
+    for name in ("gatehouse.service", "gatehouse.socket"):
+        text = (ROOT / "packaging" / name).read_text()
+        text = text.replace("/usr/bin/gate", "/bin/true").replace("man:gate(1)", "man:true(1)")
+        (tmp_path / name).write_text(text)
+    command = ["systemd-analyze", "verify", "./gatehouse.service", "./gatehouse.socket"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    faults = [line for line in found.stderr.splitlines() if "man " not in line]
+    assert not faults, found.stderr
+    command = ["systemd-analyze", "security", "--offline=yes", "./gatehouse.service"]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    level = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", found.stdout)
+    assert level and float(level.group(1)) <= 2.0, found.stdout + found.stderr
