@@ -144,7 +144,7 @@ void exchange_took(struct exchange *ex, struct body *body)
         if (!body->is_paused || body->held.len >= PAUSE_MARK)
                 return;
         body->is_paused = false;
-        if (from->conn != NULL)
+        if (from->conn != NULL && !body->is_complete)
                 link_pause(conn_link(from->conn), false);
 }
 

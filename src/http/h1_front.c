@@ -30,6 +30,8 @@ static void next(struct conn *conn, bool closes)
                 return;
         }
         idle(conn);
+        if (conn->is_feeding)
+                return; /* what is held is being read: whoever does that goes on */
         if (conn->held != NULL)
                 feed(conn);
         if (conn->phase == CONN_IDLE && (conn->has_ended || conn->is_retiring))
@@ -189,9 +191,8 @@ static void hold(struct conn *conn, struct slice bytes)
         while (bytes.len > 0) {
                 struct page *page = page_take(conn->http->loop->pages);
                 if (page == NULL) {
-                        /* Without them the conn makes no sense any more: end it after this answer.
-                         */
-                        flow_of(&conn->exchange->front)->closes = true;
+                        /* Without them the conn makes no sense: it ends after this answer. */
+                        conn->is_retiring = true;
                         break;
                 }
                 page->end = (uint32_t)size_min(bytes.len, PAGE_ROOM);
@@ -269,7 +270,8 @@ static void feed(struct conn *conn)
                 }
         }
         conn->is_feeding = false;
-        if (conn->held == NULL && conn->phase != CONN_DEAD)
+        bool is_paused = conn->exchange != NULL && conn->exchange->req.body.is_paused;
+        if (conn->held == NULL && conn->phase != CONN_DEAD && !is_paused)
                 link_pause(conn_link(conn), false);
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -103,5 +104,54 @@ enum err file_list(struct str pattern, size_t most, struct arena *arena, struct 
                 *ret_count = count;
         }
         globfree(&found);
+        return err;
+}
+
+static enum err write_all(int fd, struct str text)
+{
+        while (text.len > 0) {
+                ssize_t n = write(fd, text.ptr, text.len);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return err_from_errno(errno);
+                text = str_skip(text, (size_t)n);
+        }
+        return fsync(fd) == 0 ? ERR_ok : err_from_errno(errno);
+}
+
+/* What is in a folder is on disk only once the folder is. */
+static enum err sync_folder(struct arena *scratch, struct str path)
+{
+        size_t len = path.len;
+        while (len > 0 && path.ptr[len - 1] != '/')
+                len--;
+        int fd = open(len == 0 ? "." : arena_cstr(scratch, str_first(path, len)),
+                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return err_from_errno(errno);
+        enum err err = fsync(fd) == 0 ? ERR_ok : err_from_errno(errno);
+        close(fd);
+        return err;
+}
+
+enum err file_write(struct str path, struct str text)
+{
+        struct arena scratch;
+        arena_init(&scratch, NULL, 1 << 20);
+        char *name = arena_cstr(&scratch, path);
+        struct str other = arena_format(&scratch, STR_FMT ".%d.new", STR_ARG(path), (int)getpid());
+        char *made = arena_cstr(&scratch, other);
+        int fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        enum err err = fd < 0 ? err_from_errno(errno) : write_all(fd, text);
+        if (fd >= 0)
+                close(fd);
+        if (err == ERR_ok && rename(made, name) != 0)
+                err = err_from_errno(errno);
+        if (err == ERR_ok)
+                err = sync_folder(&scratch, path);
+        else if (fd >= 0)
+                unlink(made);
+        arena_fini(&scratch);
         return err;
 }

@@ -28,3 +28,7 @@ must_use enum err file_stamp(struct str path, struct file_stamp *ret_stamp);
 /* Files whose path fits a shell pattern, sorted; none is no error. ERR_limit beyond `most`. */
 must_use enum err file_list(struct str pattern, size_t most, struct arena *arena,
                             struct str **ret_paths, size_t *ret_count);
+
+/* Replaces a file as a whole: after a crash there is the old one or the new one, on disk. The file
+ * is for its owner only. The folder must be there. ERR_denied, ERR_full, ERR_io. */
+must_use enum err file_write(struct str path, struct str text);
