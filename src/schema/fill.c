@@ -119,6 +119,19 @@ static void fill_value(struct filler *filler, const struct setting *setting,
         }
 }
 
+/* "[a, b]" is a list, anything else a text. */
+static void put_preset_text(struct json_build *build, struct str text)
+{
+        if (!str_starts(text, S("["))) {
+                json_put_text(build, text);
+                return;
+        }
+        json_begin(build, JSON_ARRAY);
+        for (struct str rest = str_first(str_skip(text, 1), text.len - 2); rest.ptr != NULL;)
+                json_put_text(build, str_trim(str_cut(&rest, ',')));
+        json_end(build);
+}
+
 bool preset_put(const struct setting *setting, struct json_build *build)
 {
         char memory[64];
@@ -155,7 +168,7 @@ bool preset_put(const struct setting *setting, struct json_build *build)
         default:
                 if (setting->preset_text == NULL)
                         return false;
-                json_put_text(build, str_of(setting->preset_text));
+                put_preset_text(build, str_of(setting->preset_text));
                 return true;
         }
 }

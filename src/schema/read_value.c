@@ -579,14 +579,10 @@ void value_preset(struct reading *reading, const struct setting *setting)
         else if (setting->kind == SETTING_object)
                 object_read(reading, setting, NULL);
         else if (setting->preset_text != NULL) {
-                struct str text = str_of(setting->preset_text);
-                const struct json node = {.kind = JSON_STRING,
-                                          .ptr = text.ptr,
-                                          .len = (uint32_t)text.len,
-                                          .span = 1,
-                                          .flags = JSON_PRESET};
-                const struct json *kept = memcpy(arena_alloc(reading->reader->arena, sizeof node),
-                                                 &node, sizeof node);
-                value_read(reading, setting, kept);
+                struct json_build build;
+                json_build_init(&build, reading->reader->arena, 8);
+                build.from.flags = JSON_PRESET;
+                preset_put(setting, &build);
+                value_read(reading, setting, json_build_done(&build));
         }
 }

@@ -16,7 +16,7 @@ struct conf {
         uint64_t on;
         bool strict;
         struct str title, key;
-        struct texts names;
+        struct texts names, words;
         struct pairs set;
         struct part part;
         struct part *maybe;
@@ -48,6 +48,7 @@ static const struct setting settings[] = {{INTEGER(workers), .word = "cores", .l
                                           {TEXT(title)},
                                           {TEXT(key), .is_secret = true},
                                           {TEXTS(names)},
+                                          {TEXTS(words), .preset_text = "[a, b]"},
                                           {PAIRS(set)},
                                           {OBJECT(part, part)},
                                           {MAYBE(maybe, part), .word = "off"},
@@ -107,7 +108,8 @@ static void presets_are_written_as_people_would(void **state)
         (void)state;
         assert_str(written(shape_fill(&reader, &shape_conf, NULL)),
                    "{\"workers\":\"cores\",\"drain\":\"30s\",\"mode\":\"a\",\"on\":[\"y\"],"
-                   "\"strict\":true,\"part\":{\"idle\":\"4s\"},\"rate\":\"1/s\"}");
+                   "\"strict\":true,\"words\":[\"a\",\"b\"],\"part\":{\"idle\":\"4s\"},"
+                   "\"rate\":\"1/s\"}");
 }
 
 static void what_is_written_stays_and_shorthands_become_blocks(void **state)
@@ -119,7 +121,7 @@ static void what_is_written_stays_and_shorthands_become_blocks(void **state)
                                                      "policies: { pool: 9s, other: off } }"));
         assert_str(written(filled),
                    "{\"workers\":\"cores\",\"drain\":\"60s\",\"mode\":\"a\",\"on\":[\"y\"],"
-                   "\"strict\":true,"
+                   "\"strict\":true,\"words\":[\"a\",\"b\"],"
                    "\"part\":{\"idle\":\"2s\"},\"maybe\":\"off\",\"items\":[{\"url\":\"u\","
                    "\"weight\":1},"
                    "{\"url\":\"v\",\"weight\":3}],\"map\":{\"a\":{\"url\":\"w\",\"weight\":1}},"
@@ -179,7 +181,7 @@ static void what_a_patch_removed_is_the_preset_again(void **state)
                 parse("{ drain: off, title: off, map: { a: off } }"), &arena);
         assert_str(written(shape_fill(&reader, &shape_conf, merged)),
                    "{\"workers\":\"cores\",\"drain\":\"30s\",\"mode\":\"a\",\"on\":[\"y\"],"
-                   "\"strict\":true,"
+                   "\"strict\":true,\"words\":[\"a\",\"b\"],"
                    "\"part\":{\"idle\":\"4s\"},\"map\":{\"b\":{\"url\":\"v\",\"weight\":1}},"
                    "\"rate\":\"1/s\"}");
 }

@@ -41,7 +41,9 @@ static struct str good_value(struct promises *promises, const struct setting *se
         if (setting->example != NULL)
                 return str_of(setting->example);
         if (setting->preset_text != NULL)
-                return arena_format(arena, "\"%s\"", setting->preset_text);
+                return setting->preset_text[0] == '['
+                               ? str_of(setting->preset_text)
+                               : arena_format(arena, "\"%s\"", setting->preset_text);
         switch (setting->kind) {
         case SETTING_text:
         case SETTING_texts:

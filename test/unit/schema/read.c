@@ -42,6 +42,7 @@ struct conf {
         struct site *sites;
         size_t sites_count;
         const struct json *raw;
+        struct texts words;
         struct rule *rule;
 };
 
@@ -100,6 +101,7 @@ static const struct setting settings[] = {
         {MAYBE(spare, pool)},
         {MAP(sites, site), .format = FORMAT_name},
         {ANY(raw)},
+        {TEXTS(words), .preset_text = "[a, b]"},
         {MAYBE(rule, rule)},
         {0}};
 static const struct shape shape_conf = {"", "x", settings, sizeof(struct conf), NULL};
@@ -191,6 +193,8 @@ static void presets_hold_for_what_is_not_written(void **state)
         assert_null(conf->spare);
         assert_int_equal(conf->sites_count, 0);
         assert_null(conf->raw);
+        assert_int_equal(conf->words.count, 2);
+        assert_str(conf->words.at[1], "b");
 }
 
 static void every_kind_is_read_into_its_member(void **state)
