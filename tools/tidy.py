@@ -2,7 +2,7 @@
 alone, format, spelling of the vocabulary, generated files.
 
     tidy.py          everything
-    tidy.py quick    without what needs the built program
+    tidy.py quick    without what needs the built program, and clang only for what changed
     tidy.py top      the ten longest functions and files
 
 Every fault is one line: file:line: what, how to mend. An exception is written where it stands, as
@@ -326,9 +326,24 @@ def compile_clang(path):
     return run.returncode, run.stderr
 
 
-def check_clang(faults, cache):
+def changed():
+    """Files that differ from main, or are not committed; None when there is no main to compare."""
+    base = subprocess.run(["git", "merge-base", "HEAD", "main"], cwd=ROOT, capture_output=True,
+                          text=True).stdout.strip()
+    if not base:
+        return None
+    names = subprocess.run(["git", "diff", "--name-only", base], cwd=ROOT, capture_output=True,
+                           text=True).stdout.split()
+    names += subprocess.run(["git", "ls-files", "-o", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, text=True).stdout.split()
+    return {ROOT / name for name in names}
+
+
+def check_clang(faults, cache, only=None):
     todo = {}
     for path in c_files(".c"):
+        if only is not None and path not in only:
+            continue
         parts = path.relative_to(ROOT).parts
         if parts[0] == "src" or parts[:2] == ("test", "unit"):
             near = [read(one) for one in path.parent.glob("*.h")]
@@ -387,7 +402,7 @@ def check_generated(faults):
 
 
 class Cache:
-    """Remembers what was found good. Only what was used in this run is kept."""
+    """Remembers what was found good; a full run forgets what it did not meet."""
 
     def __init__(self):
         try:
@@ -395,6 +410,7 @@ class Cache:
         except (OSError, ValueError):
             self.old = set()
         self.new = set()
+        self.keeps_all = False
 
     def get(self, key):
         return "ok" if key in self.old else None
@@ -407,7 +423,7 @@ class Cache:
     def save(self):
         CACHE.parent.mkdir(exist_ok=True)
         half = CACHE.with_suffix(f".{os.getpid()}")
-        half.write_text(json.dumps(sorted(self.new)))
+        half.write_text(json.dumps(sorted(self.new | (self.old if self.keeps_all else set()))))
         half.replace(CACHE)
 
 
@@ -431,6 +447,7 @@ def main(mode):
         top()
         return 0
     faults, cache = Faults(), Cache()
+    cache.keeps_all = mode == "quick"
     check_floors(faults)
     for path in c_files():
         in_house = room_of(path) is not None
@@ -445,7 +462,7 @@ def main(mode):
     check_lists(faults)
     check_registered(faults)
     check_headers(faults, cache)
-    check_clang(faults, cache)
+    check_clang(faults, cache, changed() if mode == "quick" else None)
     check_format(faults, cache)
     if mode != "quick":
         check_generated(faults)
