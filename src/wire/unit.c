@@ -351,8 +351,8 @@ enum err url_read(struct str s, struct url *ret_url)
         if (s.len > 0 && s.ptr[0] == ':') {
                 s = str_skip(s, 1);
                 enum err err = read_port(cut_run(&s, char_is_digit), &url.port);
-                if (err != ERR_ok)
-                        return err;
+                if (err != ERR_ok || url.port == 0) /* nobody can be reached at port 0 */
+                        return err != ERR_ok ? err : ERR_range;
                 if (url.port == 0) /* one can listen there, not go there */
                         return ERR_range;
         }

@@ -217,6 +217,7 @@ static void urls_are_taken_apart_and_odd_ones_refused(void **state)
                                            "http:///x",
                                            "http://a:b",
                                            "http://a:70000",
+                                           "http://a:0",
                                            "http://a:00/x",
                                            "http://u@a",
                                            "http://a?x",
