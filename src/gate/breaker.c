@@ -219,6 +219,14 @@ void breaker_end(struct breaker_worker *worker, enum breaker_pass pass,
         }
 }
 
+uint64_t breaker_wait(struct breaker *breaker, uint64_t now_ns)
+{
+        struct state state = unpack(atomic_load_explicit(&breaker->state, memory_order_relaxed));
+        if (state.phase == CLOSED || state.deadline_ms <= now_ns / MS)
+                return 0;
+        return state.deadline_ms * MS - now_ns;
+}
+
 bool breaker_is_open(struct breaker *breaker)
 {
         return atomic_load_explicit(&breaker->state, memory_order_relaxed) != 0;

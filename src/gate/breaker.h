@@ -44,5 +44,8 @@ enum breaker_outcome { BREAKER_SUCCESS, BREAKER_FAILURE, BREAKER_UNKNOWN };
 void breaker_end(struct breaker_worker *worker, enum breaker_pass pass,
                  enum breaker_outcome outcome, uint64_t now_ns);
 
+/* How long it lets nothing through, ns; 0: it does, or probes are under way. */
+uint64_t breaker_wait(struct breaker *breaker, uint64_t now_ns);
+
 /* For status and metrics. */
 bool breaker_is_open(struct breaker *breaker);

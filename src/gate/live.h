@@ -12,7 +12,8 @@ struct dns;
 struct live *live_make(struct loop *steward, struct dns *dns, struct worker *const *workers,
                        unsigned worker_count);
 
-/* Every worker must have ended. */
+/* Every worker must have ended, and the steward's loop must not turn any more: mail of workers may
+ * still lie there. */
 void live_free(struct live *live);
 
 /* Steward: finds or makes the live side of each upstream of a snapshot about to be published, sets
@@ -27,7 +28,8 @@ void live_release(struct live *live, struct upstream *const *upstreams, size_t c
  * the first snapshot does not serve 503 for want of a DNS answer. */
 bool live_is_settled(const struct live *live);
 
-/* Worker: called once when it starts, and once before it ends (closes every pool). */
+/* Worker: called once when it starts, and once when its exchanges are over: closes every pool. Its
+ * loop must turn once more to bury the connections. */
 void lanes_init(struct worker *worker);
 void lanes_fini(struct worker *worker);
 
@@ -36,6 +38,7 @@ struct target_state {
         struct str upstream, target;
         struct addr addr;
         bool is_out;      /* ejected now */
+        bool is_standby;  /* an address of the family that is not in use */
         uint32_t share;   /* of 256: its part of the traffic, less while it comes back */
         uint64_t ejected; /* how often */
         uint32_t in_flight, idle, open; /* summed over workers, approximately */

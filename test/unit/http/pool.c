@@ -14,7 +14,7 @@ static struct world world;
 static struct http http;
 static struct pool pool;
 static struct server server;
-static struct caller one, two;
+static struct guest one, two;
 static struct timeouts timeouts;
 static uint64_t connect_ns;
 static struct exchange *waiting;
@@ -155,8 +155,8 @@ static int begin(void **state)
         is_fresh = denies = stops_body = holds = false;
         waiting = NULL;
         memset(&seen, 0, sizeof seen);
-        caller_dial(&world, &one);
-        caller_dial(&world, &two);
+        guest_dial(&world, &one);
+        guest_dial(&world, &two);
         return 0;
 }
 
@@ -164,9 +164,9 @@ static int end(void **state)
 {
         (void)state;
         if (one.peer != NULL)
-                caller_hang_up(&one);
+                guest_hang_up(&one);
         if (two.peer != NULL)
-                caller_hang_up(&two);
+                guest_hang_up(&two);
         world_run(&world, 100 * MS);
         pool_drain(&pool);
         world_shut(&world);
@@ -178,11 +178,11 @@ static int end(void **state)
 }
 
 /* Says it and waits a moment for the answer. */
-static struct str ask(struct caller *caller, const char *request)
+static struct str ask(struct guest *caller, const char *request)
 {
-        caller_say(caller, request);
+        guest_say(caller, request);
         world_run(&world, 100 * MS);
-        return caller_heard(caller);
+        return guest_heard(caller);
 }
 
 static void a_connection_serves_one_after_the_other(void **state)
@@ -203,9 +203,9 @@ static void an_answer_before_the_whole_request_ends_the_connection(void **state)
 {
         (void)state;
         server.answers_early = true;
-        caller_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf");
+        guest_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\nhalf");
         world_run(&world, 100 * MS);
-        assert_has(caller_heard(&one), "200 OK");
+        assert_has(guest_heard(&one), "200 OK");
         assert_int_equal(pool.open_count, 0);
         server.answers_early = false;
         assert_has(ask(&two, GET), "200 OK");
@@ -220,17 +220,17 @@ static void an_answer_while_the_request_still_leaves_ends_the_connection(void **
         static char big[60000];
         char head[100];
         sim_rules(world.sim)->send_room = sim_rules(world.sim)->recv_room = 2000;
-        caller_hang_up(&one);
+        guest_hang_up(&one);
         sim_rules(world.sim)->recv_room = 100000;
-        caller_dial(&world, &one);
+        guest_dial(&world, &one);
         server.answers_early = true;
         memset(big, 'x', sizeof big - 1);
         snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
                  sizeof big - 1);
-        caller_say(&one, head);
-        caller_say(&one, big);
+        guest_say(&one, head);
+        guest_say(&one, big);
         world_run(&world, 300 * MS);
-        assert_has(caller_heard(&one), "200 OK");
+        assert_has(guest_heard(&one), "200 OK");
         assert_int_equal(pool.open_count, 0);
 }
 
@@ -277,7 +277,7 @@ static void what_comes_before_the_request_left_is_not_its_answer(void **state)
                 else
                         server_hang_up(&server, false);
                 world_run(&world, 100 * MS);
-                assert_has(caller_heard(&one), "502");
+                assert_has(guest_heard(&one), "502");
                 assert_int_equal(seen.back.failure, REASON_upstream_cut);
                 assert_true(seen.back.is_stale);
                 assert_false(seen.back.is_begun);
@@ -294,13 +294,13 @@ static void an_unsafe_request_meets_no_connection_that_has_ended(void **state)
         for (unsigned i = 1; i <= 40; i++) {
                 assert_has(ask(&one, GET), "200 OK");
                 server_hang_up(&server, false);
-                caller_say(&one, POST);
+                guest_say(&one, POST);
                 sim_rules(world.sim)->few = 700;
                 sim_rules(world.sim)->turn_cost = 2 * MS;
                 world_run(&world, 100 * MS);
                 sim_rules(world.sim)->few = 0;
                 sim_rules(world.sim)->turn_cost = 0;
-                assert_has(caller_heard(&one), "200 OK");
+                assert_has(guest_heard(&one), "200 OK");
                 assert_int_equal(server.requests, 2 * i);
         }
 }
@@ -309,10 +309,10 @@ static void an_end_that_crosses_the_request_is_stale_and_tells_what_left(void **
 {
         (void)state;
         assert_has(ask(&one, GET), "200 OK");
-        caller_say(&one, POST);
+        guest_say(&one, POST);
         sim_after(world.sim, MS + MS / 2, hang_up, NULL);
         world_run(&world, 100 * MS);
-        assert_has(caller_heard(&one), "502");
+        assert_has(guest_heard(&one), "502");
         assert_int_equal(seen.back.failure, REASON_upstream_cut);
         assert_true(seen.back.is_stale);
         assert_true(seen.back.is_begun);
@@ -364,11 +364,11 @@ static void connecting_has_its_own_time(void **state)
 {
         (void)state;
         sim_blackhole(world.sim, &pool.addr, true);
-        caller_say(&one, GET);
+        guest_say(&one, GET);
         world_run(&world, 1900 * MS);
-        assert_int_equal(caller_heard(&one).len, 0);
+        assert_int_equal(guest_heard(&one).len, 0);
         world_run(&world, 300 * MS);
-        assert_has(caller_heard(&one), "502");
+        assert_has(guest_heard(&one), "502");
         assert_int_equal(seen.back.failure, REASON_upstream_timeout);
         assert_false(seen.back.is_begun);
 }
@@ -379,22 +379,22 @@ static void no_limit_is_no_limit(void **state)
         timeouts = (struct timeouts){0};
         connect_ns = 0;
         server.delay = 1000 * SEC;
-        caller_say(&one, GET);
+        guest_say(&one, GET);
         world_run(&world, 999 * SEC);
-        assert_int_equal(caller_heard(&one).len, 0);
+        assert_int_equal(guest_heard(&one).len, 0);
         world_run(&world, 2 * SEC);
-        assert_has(caller_heard(&one), "200 OK");
+        assert_has(guest_heard(&one), "200 OK");
 }
 
 static void an_answer_that_does_not_come_is_given_up(void **state)
 {
         (void)state;
         server.answer = NULL;
-        caller_say(&one, GET);
+        guest_say(&one, GET);
         world_run(&world, 29 * SEC);
-        assert_int_equal(caller_heard(&one).len, 0);
+        assert_int_equal(guest_heard(&one).len, 0);
         world_run(&world, 2 * SEC);
-        assert_has(caller_heard(&one), "502");
+        assert_has(guest_heard(&one), "502");
         assert_int_equal(seen.back.failure, REASON_upstream_timeout);
         assert_true(seen.back.is_begun);
         assert_int_equal(pool.open_count, 0);
@@ -404,23 +404,23 @@ static void an_answer_that_does_not_come_is_given_up(void **state)
 static void a_slow_upload_is_not_a_slow_answer(void **state)
 {
         (void)state;
-        caller_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
+        guest_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
         static char piece[501];
         memset(piece, 'x', 500);
         for (int i = 0; i < 100; i++) {
-                caller_say(&one, piece);
+                guest_say(&one, piece);
                 world_run(&world, SEC);
         }
-        assert_has(caller_heard(&one), "200 OK");
+        assert_has(guest_heard(&one), "200 OK");
         server.answer = NULL;
-        caller_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
+        guest_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
         for (int i = 0; i < 100; i++) {
-                caller_say(&one, piece);
+                guest_say(&one, piece);
                 world_run(&world, SEC);
         }
-        assert_str(caller_heard(&one), "");
+        assert_str(guest_heard(&one), "");
         world_run(&world, 32 * SEC);
-        assert_has(caller_heard(&one), "502");
+        assert_has(guest_heard(&one), "502");
 }
 
 static void a_body_that_stops_is_given_up_and_a_caller_that_stops_is_waited_for(void **state)
@@ -448,12 +448,12 @@ static void no_more_are_opened_than_allowed(void **state)
         (void)state;
         pool.max = 1;
         server.delay = SEC;
-        caller_say(&one, GET);
+        guest_say(&one, GET);
         world_run(&world, 100 * MS);
         assert_has(ask(&two, GET), "503");
         assert_int_equal(seen.err, ERR_limit);
         world_run(&world, SEC);
-        assert_has(caller_heard(&one), "200 OK");
+        assert_has(guest_heard(&one), "200 OK");
         /* A fresh one takes the place of one that lies idle. */
         server.delay = 0;
         is_fresh = true;
@@ -466,8 +466,8 @@ static void too_many_are_not_kept(void **state)
 {
         (void)state;
         server.delay = 50 * MS;
-        caller_say(&one, GET);
-        caller_say(&two, GET);
+        guest_say(&one, GET);
+        guest_say(&two, GET);
         world_run(&world, 20 * MS);
         assert_int_equal(pool.open_count, 2);
         pool.max = 1;
@@ -498,14 +498,14 @@ static void a_drained_pool_ends_with_what_runs(void **state)
         (void)state;
         assert_has(ask(&two, GET), "200 OK");
         server.delay = 50 * MS;
-        caller_say(&one, GET);
-        caller_say(&two, GET);
+        guest_say(&one, GET);
+        guest_say(&two, GET);
         world_run(&world, 20 * MS);
         assert_int_equal(pool.open_count, 2);
         pool_drain(&pool);
         world_run(&world, 200 * MS);
-        assert_has(caller_heard(&one), "200 OK");
-        assert_has(caller_heard(&two), "200 OK");
+        assert_has(guest_heard(&one), "200 OK");
+        assert_has(guest_heard(&two), "200 OK");
         assert_int_equal(pool.open_count, 0);
 }
 
@@ -523,11 +523,11 @@ static void a_connection_that_was_paused_reads_on_for_the_next(void **state)
                 memset(big + head, 'x', (size_t)size);
                 big[head + size] = '\0';
                 server.answer = big;
-                caller_hang_up(&one);
-                caller_dial(&world, &one);
+                guest_hang_up(&one);
+                guest_dial(&world, &one);
                 sim_pause(one.peer, true);
                 for (int i = 0; i < 30; i++)
-                        caller_say(&one, GET);
+                        guest_say(&one, GET);
                 world_run(&world, SEC);
                 server.answer = OK;
                 assert_has(ask(&two, GET), "\r\n\r\nok");
@@ -550,7 +550,7 @@ static void a_caller_that_is_denied_with_its_body_may_ask_again(void **state)
         holds = false;
         exchange_resume(waiting);
         world_run(&world, 100 * MS);
-        assert_has(caller_heard(&one), "401");
+        assert_has(guest_heard(&one), "401");
         denies = false;
         assert_has(ask(&one, GET), "200 OK");
         assert_has(ask(&one, request), "200 OK");
@@ -560,12 +560,12 @@ static void a_caller_that_is_denied_with_its_body_may_ask_again(void **state)
 static void a_body_that_is_refused_half_way_is_not_sent_on(void **state)
 {
         (void)state;
-        caller_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+        guest_say(&one, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
         world_run(&world, 50 * MS);
         stops_body = true;
-        caller_say(&one, "world");
+        guest_say(&one, "world");
         world_run(&world, 50 * MS);
-        assert_has(caller_heard(&one), "413");
+        assert_has(guest_heard(&one), "413");
         assert_int_equal(server.requests, 0);
         assert_int_equal(pool.open_count, 0);
 }
@@ -576,17 +576,17 @@ static void a_caller_that_vanishes_takes_its_connection_along(void **state)
         static const uint64_t when[] = {0, MS / 2, MS + 1, 3 * MS, 20 * MS};
         server.delay = 10 * MS;
         for (size_t i = 0; i < countof(when); i++) {
-                struct caller *caller = &one;
-                caller_hang_up(caller);
-                caller_dial(&world, caller);
+                struct guest *caller = &one;
+                guest_hang_up(caller);
+                guest_dial(&world, caller);
                 world_run(&world, 10 * MS);
-                caller_say(caller, GET);
+                guest_say(caller, GET);
                 world_run(&world, MS + when[i] + 1);
                 sim_reset(TAKE(caller->peer));
                 world_run(&world, 50 * MS);
                 assert_int_equal(http.exchange_count, 0);
                 assert_int_equal(pool.open_count, pool.idle_count);
-                caller_dial(&world, caller);
+                guest_dial(&world, caller);
         }
 }
 

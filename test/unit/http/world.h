@@ -89,53 +89,53 @@ static inline void world_end(struct world *world)
 
 /* ---- callers ---- */
 
-struct caller {
+struct guest {
         struct sim_peer *peer;
         struct text heard;
         char memory[WORLD_HEARD];
         bool has_ended, is_down;
 };
 
-static inline void caller_data(struct sim_peer *peer, const uint8_t *bytes, size_t len)
+static inline void guest_data(struct sim_peer *peer, const uint8_t *bytes, size_t len)
 {
-        struct caller *caller = sim_owner(peer);
+        struct guest *caller = sim_owner(peer);
         text_put(&caller->heard, str_from((const char *)bytes, len));
 }
 
-static inline void caller_end(struct sim_peer *peer)
+static inline void guest_end(struct sim_peer *peer)
 {
-        ((struct caller *)sim_owner(peer))->has_ended = true;
+        ((struct guest *)sim_owner(peer))->has_ended = true;
 }
 
-static inline void caller_down(struct sim_peer *peer, enum err err)
+static inline void guest_down(struct sim_peer *peer, enum err err)
 {
         (void)err;
-        ((struct caller *)sim_owner(peer))->is_down = true;
+        ((struct guest *)sim_owner(peer))->is_down = true;
 }
 
-static const struct sim_script caller_script = {
-        .data = caller_data, .end = caller_end, .down = caller_down};
+static const struct sim_script guest_script = {
+        .data = guest_data, .end = guest_end, .down = guest_down};
 
-static inline void caller_dial(struct world *world, struct caller *caller)
+static inline void guest_dial(struct world *world, struct guest *caller)
 {
         struct addr here = world_addr("10.0.0.1:80");
         caller->heard = text_over(caller->memory, sizeof caller->memory);
         caller->has_ended = caller->is_down = false;
-        caller->peer = sim_dial(world->sim, &here, &caller_script, caller);
+        caller->peer = sim_dial(world->sim, &here, &guest_script, caller);
 }
 
-static inline void caller_say(struct caller *caller, const char *text)
+static inline void guest_say(struct guest *caller, const char *text)
 {
         sim_send(caller->peer, text, strlen(text));
 }
 
-static inline void caller_hang_up(struct caller *caller)
+static inline void guest_hang_up(struct guest *caller)
 {
         sim_close(TAKE(caller->peer));
 }
 
 /* What came since the last call. */
-static inline struct str caller_heard(struct caller *caller)
+static inline struct str guest_heard(struct guest *caller)
 {
         struct str heard = text_str(&caller->heard);
         caller->heard = text_over(caller->memory, sizeof caller->memory);
