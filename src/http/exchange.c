@@ -144,7 +144,8 @@ void exchange_took(struct exchange *ex, struct body *body)
         if (!body->is_paused || body->held.len >= PAUSE_MARK)
                 return;
         body->is_paused = false;
-        if (from->conn != NULL && !body->is_complete)
+        /* A front that holds requests to come stays paused for those. */
+        if (from->conn != NULL && from->conn->held == NULL)
                 link_pause(conn_link(from->conn), false);
 }
 
