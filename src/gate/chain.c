@@ -181,7 +181,7 @@ static const struct prepared *empty_slot(struct compile *compile, size_t index)
 }
 
 /* What holds of each policy under these levels, innermost first. */
-static void choose(struct compile *compile, const struct level levels[LEVELS], struct draft *draft)
+static void choose(struct compile *compile, const struct level *levels, struct draft *draft)
 {
         size_t count = compile->in->policies->count;
         const struct prepared **chosen = arena_array(&compile->scratch, const struct prepared *,
@@ -231,7 +231,7 @@ static bool is_step(struct compile *compile, const struct prepared *prepared)
         return !prepared->is_off || (compile->tier_slots[prepared->index] && !prepared->is_floor);
 }
 
-void chain_build(struct compile *compile, const struct level levels[LEVELS], struct route *route)
+void chain_build(struct compile *compile, const struct level *levels, struct route *route)
 {
         struct draft draft = {.count = 0};
         struct chain *chain = &route->chain;

@@ -279,7 +279,7 @@ struct snapshot *compile(const struct compile_input *input)
         if (input->faults->errors > 0)
                 return NULL;
         CHECK(snapshot->routes != NULL);
-        snapshot->needs_loose = route_has_upper(snapshot->routes);
+        snapshot->needs_loose = route_needs_loose(snapshot->routes);
         return snapshot;
 }
 

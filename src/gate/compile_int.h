@@ -42,8 +42,8 @@ enum { LEVELS = 4 };
 /* Prepares presets and tiers; before any chain. */
 void chain_begin(struct compile *compile);
 
-/* Builds chain and terms of a route under these levels (top, channel, api, route). */
-void chain_build(struct compile *compile, const struct level levels[LEVELS], struct route *route);
+/* Builds chain and terms of a route under these LEVELS levels (top, channel, api, route). */
+void chain_build(struct compile *compile, const struct level *levels, struct route *route);
 
 /* The upstream of that name or URL, made when needed; NULL after a fault at node. */
 struct upstream *compile_upstream(struct compile *compile, struct str name,

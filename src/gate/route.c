@@ -14,39 +14,24 @@ static const uint32_t NO_NODE = UINT32_MAX;
 uint64_t route_hash(const struct route_table *table, uint32_t parent, struct str text)
 {
         struct hash_key key = {table->key.k0 ^ parent, table->key.k1};
-        char folded[ROUTE_LITERAL_MAX];
-        if (!table->has_upper)
-                return hash_siphash13(&key, text.ptr, text.len);
-        CHECK(text.len <= sizeof folded);
-        for (size_t i = 0; i < text.len; i++)
-                folded[i] = char_lower(text.ptr[i]);
-        return hash_siphash13(&key, folded, text.len);
+        return hash_siphash13(&key, text.ptr, text.len);
 }
 
-static bool text_fits(const struct route_node *node, struct str text, bool folds)
-{
-        struct str own = route_node_text(node);
-        return folds ? str_eq_nocase(own, text) : str_eq(own, text);
-}
-
-uint32_t route_child(const struct route_table *table, uint32_t parent, struct str text, bool folds,
-                     uint64_t *at)
+/* The literal child with that text, NO_NODE if there is none. */
+static uint32_t child_of(const struct route_table *table, uint32_t parent, struct str text)
 {
         if (text.len > ROUTE_LITERAL_MAX)
                 return NO_NODE;
         uint64_t hash = route_hash(table, parent, text);
         uint32_t tag = route_tag(hash);
-        uint64_t place = *at == UINT64_MAX ? route_place(hash, table->places) : *at;
-        for (;;) {
+        uint64_t place = route_place(hash, table->places);
+        for (;; place = place + 1 == table->places ? 0 : place + 1) {
                 const struct route_node *node = &table->nodes[place];
-                uint64_t next = place + 1 == table->places ? 0 : place + 1;
                 if (node->tag == 0)
                         return NO_NODE;
-                if (node->tag == tag && node->parent == parent && text_fits(node, text, folds)) {
-                        *at = next;
+                if (node->tag == tag && node->parent == parent &&
+                    str_eq(route_node_text(node), text))
                         return (uint32_t)place;
-                }
-                place = next;
         }
 }
 
@@ -195,7 +180,6 @@ static bool conditions_hold(const struct route_entry *entry, const struct route_
 enum stage { STAGE_LITERAL, STAGE_PARAM, STAGE_REST };
 
 struct step {
-        uint64_t next; /* where to look for further literal children */
         uint32_t node;
         uint32_t at; /* how much of the path led here; a '/' or the end */
         uint8_t stage;
@@ -274,8 +258,7 @@ static void descend(struct walk *walk, uint32_t node, struct str segment, unsign
 {
         CHECK(walk->depth < ROUTE_SEGMENTS_MAX);
         const struct step *from = &walk->steps[walk->depth];
-        walk->steps[++walk->depth] = (struct step){.next = UINT64_MAX,
-                                                   .node = node,
+        walk->steps[++walk->depth] = (struct step){.node = node,
                                                    .at = from->at + 1 + (uint32_t)segment.len,
                                                    .params = (uint8_t)params};
 }
@@ -295,10 +278,8 @@ static bool try_next(struct walk *walk, bool *ret_decided)
         }
         struct str segment = is_end(path, step->at) ? STR_NONE : segment_at(path, step->at);
         if (step->stage == STAGE_LITERAL && node->has_literals) {
-                bool folds = walk->ask->is_loose && table->has_upper;
-                uint32_t child = route_child(table, step->node, segment, folds, &step->next);
-                if (!folds || child == NO_NODE)
-                        step->stage = STAGE_PARAM;
+                uint32_t child = child_of(table, step->node, segment);
+                step->stage = STAGE_PARAM;
                 if (child != NO_NODE) {
                         descend(walk, child, segment, step->params);
                         return true;
@@ -323,7 +304,7 @@ static bool try_next(struct walk *walk, bool *ret_decided)
 static void walk_templates(struct walk *walk, uint32_t root, size_t at)
 {
         walk->depth = 0;
-        walk->steps[0] = (struct step){.next = UINT64_MAX, .node = root, .at = (uint32_t)at};
+        walk->steps[0] = (struct step){.node = root, .at = (uint32_t)at};
         for (;;) {
                 bool is_decided;
                 if (try_next(walk, &is_decided)) {
@@ -340,14 +321,12 @@ static void walk_templates(struct walk *walk, uint32_t root, size_t at)
 static uint32_t find_api(const struct route_table *table, uint32_t root,
                          const struct route_ask *ask, size_t *ret_at)
 {
-        bool folds = ask->is_loose && table->has_upper;
         uint32_t api = table->nodes[root].api;
         size_t at = 0;
         *ret_at = 0;
         while (!is_end(ask->path, at) && table->nodes[root].has_literals) {
                 struct str segment = segment_at(ask->path, at);
-                uint64_t next = UINT64_MAX;
-                root = route_child(table, root, segment, folds, &next);
+                root = child_of(table, root, segment);
                 if (root == NO_NODE)
                         break;
                 at += 1 + segment.len;
@@ -378,6 +357,8 @@ enum route_kind route_find(const struct route_table *table, const struct route_a
         result->kind = ROUTE_NO_PATH;
         if (ask->path.len == 0 || ask->path.len >= UINT32_MAX || ask->path.ptr[0] != '/')
                 return result->kind;
+        if (ask->is_loose && table->loose != NULL)
+                table = table->loose;
         uint32_t api = find_api(table, table->channels[channel - 1].root, ask, &at);
         if (api == 0)
                 return result->kind;
@@ -401,9 +382,9 @@ struct str route_param(const struct route_result *result, struct str name)
         return STR_NONE;
 }
 
-bool route_has_upper(const struct route_table *table)
+bool route_needs_loose(const struct route_table *table)
 {
-        return table->has_upper;
+        return table->loose != NULL;
 }
 
 size_t route_count(const struct route_table *table)

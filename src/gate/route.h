@@ -109,7 +109,8 @@ struct route_ask {
         struct str query;            /* raw, without '?' */
         const struct fields *fields; /* NULL: none */
         unsigned listener;
-        bool is_loose; /* letters without regard to case: what path_loose made of a path */
+        bool is_loose; /* path is what path_loose made of it, and so are the table's literals read
+                        */
 };
 
 enum route_kind {
@@ -140,9 +141,10 @@ void route_put_allow(const struct route_table *table, const struct route_result 
 /* The value of a captured parameter, STR_NONE when the template has none of that name. */
 struct str route_param(const struct route_result *result, struct str name);
 
-/* True when a literal of the table has an upper case letter: then a path in lower case, too, may
- * mean something else to a looser reader, and the two readings must be compared for it. */
-bool route_has_upper(const struct route_table *table);
+/* True when a literal of the table would itself be read otherwise by a looser reader (upper case,
+ * escapes): then a path that has none of that may mean something else to it, too, and the two
+ * readings must be compared for every request. */
+bool route_needs_loose(const struct route_table *table);
 
 /* How many routes, and how many bytes, the table has. */
 size_t route_count(const struct route_table *table);

@@ -195,17 +195,16 @@ static uint32_t place_new(struct route_build *build, uint32_t parent)
                 build->place_cap = cap;
         }
         build->places[build->place_count] = (struct route_place){
-                .parent = parent, .param = ROUTE_NONE, .twin = ROUTE_NONE};
+                .parent = parent,
+                .param = ROUTE_NONE,
+                .depth = parent == ROUTE_NONE ? 0 : (uint16_t)(build->places[parent].depth + 1)};
         return build->place_count++;
 }
 
 static uint64_t slot_hash(const struct route_build *build, uint32_t parent, struct str text)
 {
         struct hash_key key = {build->key.k0 ^ parent, build->key.k1};
-        char folded[ROUTE_LITERAL_MAX];
-        for (size_t i = 0; i < text.len; i++)
-                folded[i] = char_lower(text.ptr[i]);
-        return hash_siphash13(&key, folded, text.len);
+        return hash_siphash13(&key, text.ptr, text.len);
 }
 
 static void slots_grow(struct route_build *build)
@@ -223,35 +222,43 @@ static void slots_grow(struct route_build *build)
         }
 }
 
+void route_tree_begin(struct route_build *build)
+{
+        build->place_count = 0;
+        build->slot_cap = 0;
+}
+
+/* Only a loose reading, which may split segments, comes here: what is deeper is left away. */
+static bool is_bottom(const struct route_build *build, uint32_t parent)
+{
+        return build->places[parent].depth >= ROUTE_SEGMENTS_MAX;
+}
+
 /* The child of parent by that literal, made if it is not there. */
 static uint32_t literal_child(struct route_build *build, uint32_t parent, struct str text)
 {
+        if (is_bottom(build, parent))
+                return parent;
         if (build->place_count >= build->slot_cap / 2)
                 slots_grow(build);
-        uint32_t twin = ROUTE_NONE;
         uint64_t at = slot_hash(build, parent, text) & (build->slot_cap - 1);
         for (; build->slots[at] != 0; at = (at + 1) & (build->slot_cap - 1)) {
                 const struct route_place *place = &build->places[build->slots[at] - 1];
-                if (place->parent != parent || !str_eq_nocase(place->text, text))
-                        continue;
-                if (str_eq(place->text, text))
+                if (place->parent == parent && str_eq(place->text, text))
                         return build->slots[at] - 1;
-                if (twin == ROUTE_NONE)
-                        twin = place->twin == ROUTE_NONE ? build->slots[at] - 1 : place->twin;
         }
         uint32_t made = place_new(build, parent);
         build->slots[at] = made + 1;
         build->places[made].text = text;
         build->places[made].is_literal = true;
-        build->places[made].twin = twin;
         build->places[parent].has_literals = true;
-        for (size_t i = 0; i < text.len; i++)
-                build->table->has_upper |= text.ptr[i] >= 'A' && text.ptr[i] <= 'Z';
         return made;
 }
 
 static uint32_t param_child(struct route_build *build, uint32_t parent)
 {
+        if (is_bottom(build, parent))
+                return parent;
         if (build->places[parent].param == ROUTE_NONE) {
                 uint32_t made = place_new(build, parent);
                 build->places[parent].param = made;
@@ -310,6 +317,28 @@ static bool normal_literal(struct route_build *build, struct str *text)
         return text->len > 0 && str_find(*text, '/') < 0;
 }
 
+/* The place one literal further on; in the loose tree as the loosest reader takes it, which may be
+ * several segments or none. */
+static uint32_t add_literal(struct route_build *build, uint32_t place, struct str text)
+{
+        bool is_lower = is_plain(text);
+        for (size_t i = 0; i < text.len && is_lower; i++)
+                is_lower = text.ptr[i] == char_lower(text.ptr[i]);
+        if (is_lower)
+                return literal_child(build, place, text);
+        struct str raw = arena_format(build->arena, "/" STR_FMT, STR_ARG(text));
+        struct str loose = path_loose(raw, build->arena);
+        build->needs_loose |= !str_eq(raw, loose);
+        if (!build->is_loose)
+                return literal_child(build, place, text);
+        for (loose = str_skip(loose, 1); loose.ptr != NULL;) {
+                struct str segment = str_cut(&loose, '/');
+                if (segment.len > 0)
+                        place = literal_child(build, place, segment);
+        }
+        return place;
+}
+
 /* What a segment of a template is; *text becomes the literal or the parameter's name. */
 static enum segment read_segment(struct route_build *build, struct str *text)
 {
@@ -359,6 +388,7 @@ static enum route_fault_kind grow_template(struct route_build *build, struct rou
 {
         unsigned segments = item->api->segments;
         item->place = item->api->root;
+        item->is_rest = false;
         while (rest.ptr != NULL) {
                 struct str text = str_cut(&rest, '/');
                 enum segment kind = read_segment(build, &text);
@@ -370,7 +400,7 @@ static enum route_fault_kind grow_template(struct route_build *build, struct rou
                 if (kind != SEGMENT_LITERAL && !names_add(names, text))
                         return ROUTE_FAULT_TEMPLATE;
                 if (kind == SEGMENT_LITERAL)
-                        item->place = literal_child(build, item->place, text);
+                        item->place = add_literal(build, item->place, text);
                 else if (kind == SEGMENT_PARAM)
                         item->place = param_child(build, item->place);
                 else
@@ -388,6 +418,8 @@ void route_compile_template(struct route_build *build, struct route_item *item)
                 fault = grow_template(build, item, rest, &names);
         if (fault != ROUTE_FAULT_CONFLICT)
                 route_complain_item(build, item, fault, item->spec.path);
+        if (build->is_loose)
+                return;
         struct str *kept = arena_array(build->arena, struct str, names.count);
         memcpy(kept, names.at, names.count * sizeof kept[0]);
         item->param_names = kept;
@@ -401,6 +433,7 @@ static void compile_api(struct route_build *build, struct route_api *api, uint32
         enum route_fault_kind fault = ROUTE_FAULT_PATH;
         uint32_t place = roots[api->channel->index];
         api->root = place_new(build, ROUTE_NONE);
+        api->segments = 0;
         if (!open_path(api->path, &rest))
                 goto fail;
         while (rest.ptr != NULL) {
@@ -411,8 +444,10 @@ static void compile_api(struct route_build *build, struct route_api *api, uint32
                 if (++api->segments > ROUTE_SEGMENTS_MAX || text.len > ROUTE_LITERAL_MAX)
                         goto fail;
                 fault = ROUTE_FAULT_PATH;
-                place = literal_child(build, place, text);
+                place = add_literal(build, place, text);
         }
+        if (build->places[place].api != 0 && build->is_loose)
+                return;
         if (build->places[place].api != 0) {
                 const struct route_api *other = by_place[build->places[place].api - 1];
                 route_complain(build,
@@ -468,10 +503,15 @@ void route_compile_apis(struct route_build *build)
                 compile_api(build, apis[i], roots, by_place);
                 table->apis[apis[i]->index] = (struct route_api_entry){
                         apis[i]->value, apis[i]->path, apis[i]->root};
-                if (apis[i]->has_routes)
-                        continue;
+        }
+}
+
+void route_add_implied(struct route_build *build)
+{
+        for (struct route_api *api = build->apis; api != NULL; api = api->next) {
                 struct route_spec all = {
-                        .name = apis[i]->name, .path = S("/{rest*}"), .value = apis[i]->value};
-                item_add(build, apis[i], &all)->is_implied = true;
+                        .name = api->name, .path = S("/{rest*}"), .value = api->value};
+                if (!api->has_routes)
+                        item_add(build, api, &all);
         }
 }

@@ -28,11 +28,12 @@ struct route_api {
 struct route_place {
         struct str text; /* of a literal */
         uint32_t parent;
-        uint32_t param, twin; /* twin: the first sibling that differs in case only */
-        uint32_t slot;        /* in the table */
-        uint32_t api;         /* 1 + index */
+        uint32_t param;
+        uint32_t slot; /* in the table */
+        uint32_t api;  /* 1 + index */
         uint32_t leaf, rest;
         uint32_t visits, visits_below; /* worst case, for the limit */
+        uint16_t depth;                /* below its root */
         bool is_literal, has_literals;
 };
 
@@ -45,7 +46,7 @@ struct route_item {
         uint64_t methods;
         uint32_t place;
         uint8_t param_count;
-        bool is_rest, is_implied;
+        bool is_rest;
         struct route_item *next;
 };
 
@@ -68,20 +69,23 @@ struct route_build {
         uint32_t channel_count, api_count, item_count, host_count;
         struct route_place *places;
         uint32_t place_count, place_cap;
-        uint32_t *slots; /* hash of literals by parent and folded text: 1 + place */
+        uint32_t *slots; /* hash of literals by parent and text: 1 + place */
         uint32_t slot_cap;
         struct hash_key key;
         struct str methods[ROUTE_METHODS_MAX];
         unsigned method_count;
-        struct route_table *table;
+        struct route_table *table; /* the one in hand: the strict one, then the loose one */
+        bool needs_loose, is_loose;
 };
 
 void route_complain(struct route_build *build, struct route_fault fault);
 void route_complain_item(struct route_build *build, const struct route_item *item,
                          enum route_fault_kind kind, struct str text);
 
-/* Both grow the tree. */
+/* Begin a tree for build->table, and grow it. */
+void route_tree_begin(struct route_build *build);
 void route_compile_apis(struct route_build *build);
 void route_compile_template(struct route_build *build, struct route_item *item);
+void route_add_implied(struct route_build *build);
 
 void route_compile_hosts(struct route_build *build);

@@ -73,7 +73,7 @@ struct route_table {
         unsigned labels_max; /* of a wildcard's host */
         struct str *methods; /* by bit */
         unsigned method_count;
-        bool has_upper;
+        struct route_table *loose; /* the same routes with literals loosely read; NULL: no other */
         size_t count, bytes;
 };
 
@@ -91,7 +91,7 @@ static inline struct str route_node_text(const struct route_node *node)
         return text;
 }
 
-/* Hash of a child's text, letters folded when the table has upper case. */
+/* Hash of a child's text. */
 uint64_t route_hash(const struct route_table *table, uint32_t parent, struct str text);
 
 static inline uint64_t route_place(uint64_t hash, uint64_t places)
@@ -103,10 +103,5 @@ static inline uint32_t route_tag(uint64_t hash)
 {
         return (uint32_t)hash | 1;
 }
-
-/* The next child with that text, from *at on; *at begins as UINT64_MAX. UINT32_MAX: none left.
- * `folds`: letters without regard to case, and there may be several. */
-uint32_t route_child(const struct route_table *table, uint32_t parent, struct str text, bool folds,
-                     uint64_t *at);
 
 uint64_t route_host_hash(const struct route_table *table, uint32_t where, struct str host);

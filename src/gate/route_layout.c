@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/check.h"
-#include "base/rand.h"
 #include "gate/route_build_int.h"
 
 /* ---- what an item compiles to ---- */
@@ -174,11 +173,13 @@ static void make_entries(struct route_build *build, struct route_item **items)
                 for (to = from; to < count && same_template(items[from], items[to]); to++)
                         table->entries[to] = entry_of(build, items[to]);
                 table->entries[to - 1].is_last = true;
-                check_group(build, items + from, to - from);
+                if (!build->is_loose)
+                        check_group(build, items + from, to - from);
         }
 }
 
-static void compile_items(struct route_build *build)
+/* All items in an order that the order of adding has no part in; what they say beside the path. */
+static struct route_item **compile_items(struct route_build *build)
 {
         struct route_item **items = arena_array(build->scratch, struct route_item *,
                                                 build->item_count);
@@ -190,17 +191,29 @@ static void compile_items(struct route_build *build)
         for (uint32_t i = 0; i < count; i++) {
                 compile_methods(build, items[i]);
                 compile_conditions(build, items[i]);
-                route_compile_template(build, items[i]);
         }
-        if (count == 0 || build->is_failed)
+        return items;
+}
+
+/* The tree of all templates, and the entries in the order of its places. */
+static void grow_tree(struct route_build *build, struct route_item **items)
+{
+        struct route_table *table = build->table;
+        route_tree_begin(build);
+        route_compile_apis(build);
+        if (build->item_count > 0)
+                qsort(items, build->item_count, sizeof items[0], compare_before);
+        for (uint32_t i = 0; i < build->item_count; i++)
+                route_compile_template(build, items[i]);
+        if (build->is_failed)
                 return;
-        qsort(items, count, sizeof items[0], compare_after);
+        if (build->item_count > 0)
+                qsort(items, build->item_count, sizeof items[0], compare_after);
         make_entries(build, items);
-        build->table->count = count;
-        build->table->methods = arena_array(build->arena, struct str, build->method_count);
-        memcpy(build->table->methods, build->methods,
-               build->method_count * sizeof build->methods[0]);
-        build->table->method_count = build->method_count;
+        table->count = build->item_count;
+        table->methods = arena_array(build->arena, struct str, build->method_count);
+        memcpy(table->methods, build->methods, build->method_count * sizeof build->methods[0]);
+        table->method_count = build->method_count;
 }
 
 /* ---- the worst walk ---- */
@@ -211,11 +224,9 @@ static uint32_t add_visits(uint32_t a, uint32_t b)
 }
 
 /* How many places a look-up may try below each place: this one, the {id} child's, and those of one
- * literal child, or of several that differ in case only (the loose reading tries them all).
- * Children have larger numbers, and so have twins than the first of them. */
+ * literal child. Children have larger numbers than their parents. */
 static void bound_walks(struct route_build *build)
 {
-        uint32_t *group = arena_array(build->scratch, uint32_t, build->place_count);
         for (uint32_t i = build->place_count; i-- > 0;) {
                 struct route_place *place = &build->places[i];
                 place->visits = add_visits(place->visits_below, 1);
@@ -224,14 +235,9 @@ static void bound_walks(struct route_build *build)
                                                    build->places[place->param].visits);
                 if (!place->is_literal)
                         continue;
-                group[i] = add_visits(group[i], place->visits);
-                if (place->twin != ROUTE_NONE) {
-                        group[place->twin] = add_visits(group[place->twin], group[i]);
-                } else {
-                        struct route_place *parent = &build->places[place->parent];
-                        if (group[i] > parent->visits_below)
-                                parent->visits_below = group[i];
-                }
+                struct route_place *parent = &build->places[place->parent];
+                if (place->visits > parent->visits_below)
+                        parent->visits_below = place->visits;
         }
         for (const struct route_api *api = build->apis; api != NULL; api = api->next) {
                 if (build->places[api->root].visits <= ROUTE_VISITS_MAX)
@@ -307,16 +313,30 @@ static void lay_out(struct route_build *build)
                 table->apis[i].root = build->places[table->apis[i].root].slot;
 }
 
+static void make_table(struct route_build *build, struct route_item **items)
+{
+        grow_tree(build, items);
+        bound_walks(build);
+        if (!build->is_failed)
+                lay_out(build);
+        build->table->bytes += sizeof *build->table;
+}
+
 struct route_table *route_build_end(struct route_build *build)
 {
-        rand_bytes(&build->table->key, sizeof build->table->key);
+        struct route_table *table = build->table;
+        table->key = build->key;
         route_compile_hosts(build);
-        route_compile_apis(build);
-        compile_items(build);
-        bound_walks(build);
-        if (build->is_failed)
-                return NULL;
-        lay_out(build);
-        build->table->bytes += sizeof *build->table;
-        return build->table;
+        route_add_implied(build);
+        struct route_item **items = compile_items(build);
+        make_table(build, items);
+        if (build->needs_loose && !build->is_failed) {
+                build->is_loose = true;
+                build->table = arena_new(build->arena, struct route_table);
+                build->table->key = build->key;
+                make_table(build, items);
+                table->loose = build->table;
+                table->bytes += build->table->bytes;
+        }
+        return build->is_failed ? NULL : table;
 }

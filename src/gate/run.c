@@ -82,12 +82,15 @@ static enum onward refuse(struct exchange *ex, struct trip *trip, enum reason re
 
 /* ---- ROUTE ---- */
 
-/* Two paths are protected alike when they lead to routes of the same protection, or nowhere. */
+/* Two paths are protected alike when they lead to routes of equal protection. Where the loose one
+ * leads to a refusal (the method, or nothing in another API) the strict one must not serve. */
 static bool reads_alike(const struct route_result *strict, const struct route_result *loose)
 {
         const struct route *a = strict->value, *b = loose->value;
+        if (loose->kind == ROUTE_NO_PATH)
+                return loose->api == NULL || loose->api == strict->api;
         if (loose->kind != ROUTE_FOUND)
-                return true;
+                return false;
         return a == b || a->protection == b->protection;
 }
 
@@ -102,7 +105,7 @@ static bool is_ambiguous(struct exchange *ex, struct trip *trip, const struct ro
         if (!ex->req.head.target.has_escapes && !trip->snapshot->needs_loose)
                 return false;
         again.path = path_loose(ask->path, &ex->arena);
-        if (str_eq(again.path, ask->path))
+        if (str_eq(again.path, ask->path) && !trip->snapshot->needs_loose)
                 return false;
         again.is_loose = true;
         route_find(trip->snapshot->routes, &again, &loose);

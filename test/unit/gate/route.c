@@ -357,39 +357,76 @@ static void an_exact_host_beats_wildcards_the_longest_first_and_any_comes_last(v
 
 /* ---- the loose reading ---- */
 
+static const char *loosely(struct world *world, const char *path)
+{
+        static struct route_result result;
+        struct route_ask question = {.host = S("h"),
+                                     .path = path_loose(str_of(path), &world->arena),
+                                     .method = S("GET"),
+                                     .is_loose = true};
+        route_find(world->table, &question, &result);
+        return result.value;
+}
+
 static void a_looser_reader_finds_the_route_that_it_would_mean(void **state)
 {
         struct world *world = begin();
-        struct route_api *root = api(world, "/");
-        struct route_result result;
+        struct route_api *root = api(world, "/"), *other = api(world, "/Api");
         (void)state;
         route(world, root, "/Admin/Users");
         route(world, root, "/admin/keys");
+        route(world, root, "/stra%C3%9Fe/{n}");
+        route(world, root, "/a%2Fb/{n}");
         route(world, root, "/{rest*}");
+        route(world, other, "/{x}/Y");
         end(world);
-        assert_true(route_has_upper(world->table));
+        assert_true(route_needs_loose(world->table));
         assert_found(world, "GET /ADMIN/keys", "/{rest*}");
-        static const char *const loose[][2] = {{"/admin/users", "/Admin/Users"},
-                                               {"/admin/keys", "/admin/keys"},
-                                               {"/admin/other", "/{rest*}"}};
-        for (unsigned i = 0; i < countof(loose); i++) {
-                struct route_ask question = {.host = S("h"),
-                                             .path = str_of(loose[i][0]),
-                                             .method = S("GET"),
-                                             .is_loose = true};
-                route_find(world->table, &question, &result);
-                assert_string_equal(result.value, loose[i][1]);
-        }
+        static const char *const asked[][2] = {
+                {"/admin/users", "/Admin/Users"},
+                {"/Admin/Users", "/Admin/Users"},
+                {"/ADMIN/x/..;/keys", "/admin/keys"},
+                {"/admin;v=1/keys.", "/admin/keys"},
+                {"/admin/other", "/{rest*}"},
+                {"/stra%C3%9Fe/7", "/stra%C3%9Fe/{n}"},
+                {"/a%2Fb/7", "/a%2Fb/{n}"},
+                {"/a/B/7", "/a%2Fb/{n}"},
+                {"/api/q/y", "/{x}/Y"},
+                {"/API/Q/Y", "/{x}/Y"},
+        };
+        for (unsigned i = 0; i < countof(asked); i++)
+                assert_string_equal(loosely(world, asked[i][0]), asked[i][1]);
         finish(world);
 }
 
-static void a_table_without_upper_case_says_so(void **state)
+static void a_table_of_plain_literals_has_no_other_reading(void **state)
 {
         struct world *world = begin();
         (void)state;
         route(world, api(world, "/x"), "GET /a-b/{ID}");
+        route(world, world->apis[0], "/favicon.ico/{N}");
         end(world);
-        assert_false(route_has_upper(world->table));
+        assert_false(route_needs_loose(world->table));
+        assert_string_equal(loosely(world, "/X/A-B;q/7"), "GET /a-b/{ID}");
+        finish(world);
+}
+
+static void literals_that_a_looser_reader_takes_for_many_segments_are_bounded(void **state)
+{
+        struct world *world = begin();
+        char path[3000], *at = path;
+        (void)state;
+        for (int segment = 0; segment < 40; segment++) {
+                *at++ = '/';
+                for (int i = 0; i < 16; i++, at += 4)
+                        memcpy(at, "a%2F", 4);
+                *at++ = 'b';
+        }
+        *at = '\0';
+        route(world, api(world, "/"), path);
+        end(world);
+        assert_true(route_needs_loose(world->table));
+        loosely(world, path);
         finish(world);
 }
 
@@ -738,7 +775,8 @@ int main(void)
                 cmocka_unit_test(
                         an_exact_host_beats_wildcards_the_longest_first_and_any_comes_last),
                 cmocka_unit_test(a_looser_reader_finds_the_route_that_it_would_mean),
-                cmocka_unit_test(a_table_without_upper_case_says_so),
+                cmocka_unit_test(a_table_of_plain_literals_has_no_other_reading),
+                cmocka_unit_test(literals_that_a_looser_reader_takes_for_many_segments_are_bounded),
                 cmocka_unit_test(routes_that_nothing_distinguishes_are_reported_with_both_names),
                 cmocka_unit_test(routes_that_something_distinguishes_are_no_conflict),
                 cmocka_unit_test(malformed_templates_and_paths_are_reported),
