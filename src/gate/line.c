@@ -279,6 +279,11 @@ static void put_text(struct text *out, const struct line_look *look, const struc
                 text_put(out, S(": "));
                 put_plain(out, record->detail);
         }
+        if (record->suppressed > 0) {
+                text_put(out, S(", and "));
+                text_u64(out, record->suppressed);
+                text_put(out, S(" more like it"));
+        }
         text_char(out, '\n');
 }
 

@@ -51,6 +51,7 @@ struct record {
         enum reason reason;
         uint16_t status, upstream_status;
         uint8_t tries;
+        uint32_t suppressed; /* alike ones that the log leaves out; set by journal.c alone */
 };
 
 /* Every text of a record, and how many bytes of it are kept; more is cut at a character. */
