@@ -124,7 +124,7 @@ void sheet_title(struct sheet *sheet, const char *name, unsigned section, struct
                 mark(sheet, "\x1b[1m");
                 text_put(out, str_of(name));
                 mark(sheet, "\x1b[0m");
-                text_put(out, S(" -- "));
+                text_put(out, S(" --"));
                 wrap(sheet, line, INDENT, characters(str_of(name)) + 3);
         }
         sheet->is_begun = true;
@@ -244,38 +244,56 @@ static void put_cell(struct text *out, struct str s)
         }
 }
 
-void sheet_table(struct sheet *sheet, const struct str *heads, size_t columns)
+void sheet_table(struct sheet *sheet, const char *const *heads)
 {
-        if (sheet->style != SHEET_MARKDOWN)
+        sheet->heads = heads;
+        if (sheet->style != SHEET_MARKDOWN) {
+                blank_line(sheet);
                 return;
+        }
         blank_line(sheet);
         text_char(sheet->out, '|');
-        for (size_t i = 0; i < columns; i++)
-                text_format(sheet->out, " " STR_FMT " |", STR_ARG(heads[i]));
+        for (size_t i = 0; heads[i] != NULL; i++)
+                text_format(sheet->out, " %s |", heads[i]);
         text_put(sheet->out, S("\n|"));
-        for (size_t i = 0; i < columns; i++)
+        for (size_t i = 0; heads[i] != NULL; i++)
                 text_put(sheet->out, S("---|"));
         text_char(sheet->out, '\n');
 }
 
-void sheet_row(struct sheet *sheet, const struct str *cells, size_t columns)
+/* "The text. Value: a number. Preset: 5." */
+static void put_item_row(struct sheet *sheet, const struct str *cells, size_t count)
 {
         char memory[8192];
         struct text text = text_over(memory, sizeof memory);
-        if (sheet->style == SHEET_MARKDOWN) {
-                text_put(sheet->out, S("|"));
-                for (size_t i = 0; i < columns; i++) {
-                        text_put(sheet->out, i == 0 ? S(" `") : S(" "));
-                        put_cell(sheet->out, cells[i]);
-                        text_put(sheet->out, i == 0 ? S("` |") : S(" |"));
-                }
-                text_char(sheet->out, '\n');
-                return;
-        }
-        for (size_t i = 1; i < columns; i++) {
+        text_put(&text, cells[count - 1]);
+        for (size_t i = 1; i + 1 < count; i++) {
+                char head = sheet->heads[i][0];
                 if (cells[i].len == 0)
                         continue;
-                text_format(&text, "%s" STR_FMT, text.len == 0 ? "" : "; ", STR_ARG(cells[i]));
+                text_format(&text, " %c%s: " STR_FMT ".",
+                            head >= 'a' && head <= 'z' ? head - 32 : head, sheet->heads[i] + 1,
+                            STR_ARG(cells[i]));
         }
         sheet_item(sheet, cells[0], text_str(&text));
+}
+
+void sheet_row(struct sheet *sheet, const struct str *cells)
+{
+        size_t count = 0;
+        while (sheet->heads[count] != NULL)
+                count++;
+        if (sheet->style != SHEET_MARKDOWN) {
+                put_item_row(sheet, cells, count);
+                return;
+        }
+        text_put(sheet->out, S("| `"));
+        put_cell(sheet->out, cells[0]);
+        text_put(sheet->out, S("` |"));
+        for (size_t i = 1; i < count; i++) {
+                text_char(sheet->out, ' ');
+                put_cell(sheet->out, cells[i]);
+                text_put(sheet->out, S(" |"));
+        }
+        text_char(sheet->out, '\n');
 }

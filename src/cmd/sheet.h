@@ -12,7 +12,8 @@ struct sheet {
         bool is_colored; /* of text only */
         unsigned width;  /* of text; 0: 80 */
         struct text *out;
-        bool is_begun; /* something stands above */
+        bool is_begun;            /* something stands above */
+        const char *const *heads; /* of the table in hand */
 };
 
 /* Page of the manual: name ("gate-check"), section (1), what it is in a few words. */
@@ -29,7 +30,8 @@ void sheet_more(struct sheet *sheet, struct str text); /* a further paragraph of
 /* As it stands, line by line. */
 void sheet_code(struct sheet *sheet, struct str text);
 
-/* A table of Markdown; elsewhere items: the first cell is the term, the others its text. Empty
- * cells are passed over there. */
-void sheet_table(struct sheet *sheet, const struct str *heads, size_t columns);
-void sheet_row(struct sheet *sheet, const struct str *cells, size_t columns);
+/* A table of Markdown; elsewhere items: the first cell is the term, the last one its text, and the
+ * others follow under their heads where they are not empty. `heads` ends with NULL, and must live
+ * until the last row. */
+void sheet_table(struct sheet *sheet, const char *const *heads);
+void sheet_row(struct sheet *sheet, const struct str *cells);

@@ -63,6 +63,3 @@ bool has_preset(const struct setting *setting);
 
 /* Puts the preset as it would be written. */
 bool preset_put(const struct setting *setting, struct json_build *build);
-
-/* What may be written, in words: "a duration, at least 1ms, or `off`". */
-void setting_write_value(const struct setting *setting, struct text *out);

@@ -222,6 +222,8 @@ const char *format_example(enum format format);
 void shape_write_schema(const struct reader *reader, const struct shape *shape, struct str id,
                         struct text *out);
 
-/* Tables of the manual in Markdown, of the shape and, each under a heading, of its parts: key, what
- * may be written, preset, meaning. */
-void shape_write_manual(const struct shape *shape, struct arena *scratch, struct text *out);
+/* What may be written, in words: "a duration, at least 1ms, at most 1h, or `off`". */
+void setting_write_value(const struct setting *setting, struct text *out);
+
+/* What holds when nothing is written, as it would be written; false: nothing that can be shown. */
+bool setting_write_preset(const struct setting *setting, struct arena *scratch, struct text *out);

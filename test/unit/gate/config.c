@@ -59,21 +59,6 @@ static void the_schema_is_json_and_every_reference_in_it_leads_somewhere(void **
         assert_null(json_pointer(root, S("/properties/identity")));
 }
 
-static void the_manual_has_a_row_for_every_key_that_is_built(void **state)
-{
-        struct text out = text_grow(&run.arena, 4 << 20);
-        (void)state;
-        shape_write_manual(&shape_config, &run.arena, &out);
-        for (const struct setting *one = shape_config.settings; one->kind != SETTING_end; one++) {
-                if (one->kind == SETTING_self_node || one->kind == SETTING_reserved)
-                        continue;
-                struct str row = arena_format(&run.arena, "\n| `%s` | ", one->name);
-                assert_true(str_find_str(text_str(&out), row) >= 0);
-        }
-        assert_true(str_find_str(text_str(&out), S("## upstream\n")) >= 0);
-        assert_int_equal(str_find_str(text_str(&out), S("`canary`")), -1);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -81,8 +66,6 @@ int main(void)
                                                 end),
                 cmocka_unit_test_setup_teardown(
                         the_schema_is_json_and_every_reference_in_it_leads_somewhere, begin, end),
-                cmocka_unit_test_setup_teardown(the_manual_has_a_row_for_every_key_that_is_built,
-                                                begin, end),
         };
         return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
