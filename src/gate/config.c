@@ -89,7 +89,7 @@ static const struct shape shape_conf_channel = {
 static const struct setting match_settings[] = {
         {TEXTS(methods), .format = FORMAT_method, .most = 32, .example = "[GET, HEAD]",
          .text = "One of these methods; any when none is written."},
-        {TEXT(path), .format = FORMAT_path, .most = 4096, .example = "\"/orders/{id}\"",
+        {TEXT(path), .format = FORMAT_path, .most = 4096, .example = "/orders/{id}",
          .text = "Path below the API's; `{id}` is one segment, `{rest*}` the tail."},
         {PAIRS(headers), .format = FORMAT_token, .most = 16, .example = "{ X-Version: \"2\" }",
          .text = "Header fields with these values; `*` is any value."},

@@ -430,6 +430,8 @@ enum err json_read(struct str text, const struct json_limits *limits, struct are
                    const struct json **ret_root, struct json_trouble *ret_trouble)
 {
         const struct json_limits none = {0};
+        if (text.len == 0)
+                text = S("");
         if (limits == NULL)
                 limits = &none;
         uint32_t size_max = limits->size_max == 0 ? SIZE_PRESET : limits->size_max;

@@ -314,8 +314,10 @@ static enum err read_yaml(struct composer *composer, const struct json **ret_roo
 enum err yaml_read(struct str text, const struct json_limits *limits, struct arena *arena,
                    const struct json **ret_root, struct json_trouble *ret_trouble)
 {
-        struct composer composer = {
-                .arena = arena, .slots = {.arena = arena}, .trouble = ret_trouble, .text = text};
+        struct composer composer = {.arena = arena,
+                                    .slots = {.arena = arena},
+                                    .trouble = ret_trouble,
+                                    .text = text.len == 0 ? S("") : text};
         if (limits != NULL)
                 composer.limits = *limits;
         struct json_limits *most = &composer.limits;

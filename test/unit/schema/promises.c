@@ -99,18 +99,16 @@ static const struct json *document(struct promises *promises, const struct setti
         struct text text = text_grow(&promises->arena, 1 << 16);
         struct json_trouble trouble;
         const struct json *root = NULL;
-        text_put(&text, S("{"));
         const struct setting *one = promises->shape->settings;
         for (; one->kind != SETTING_end; one++) {
                 if (!one->required || one == left_out ||
                     (key != NULL && strcmp(one->name, key) == 0))
                         continue;
                 struct str good = good_value(promises, one);
-                text_format(&text, " \"%s\": " STR_FMT ",", one->name, STR_ARG(good));
+                text_format(&text, "\"%s\": " STR_FMT "\n", one->name, STR_ARG(good));
         }
         if (key != NULL)
-                text_format(&text, " \"%s\": " STR_FMT, key, STR_ARG(value));
-        text_put(&text, S(" }"));
+                text_format(&text, "\"%s\": " STR_FMT "\n", key, STR_ARG(value));
         if (yaml_read(text_str(&text), NULL, &promises->arena, &root, &trouble) != ERR_ok)
                 print_error(STR_FMT ": %s\n", STR_ARG(text_str(&text)), trouble.what);
         return root;

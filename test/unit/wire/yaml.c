@@ -84,6 +84,16 @@ static void plain_scalars_mean_what_the_core_schema_says(void **state)
                 assert_str(compact(read_good(cases[i].yaml)), cases[i].json);
 }
 
+static void no_text_at_all_is_null(void **state)
+{
+        struct json_trouble trouble;
+        const struct json *root;
+        (void)state;
+        assert_int_equal(yaml_read(STR_NONE, NULL, &arena, &root, &trouble), ERR_ok);
+        assert_int_equal(root->kind, JSON_NULL);
+        assert_int_equal(json_read(STR_NONE, NULL, &arena, &root, &trouble), ERR_syntax);
+}
+
 static void blocks_flows_and_texts_become_the_same_nodes(void **state)
 {
         static const struct {
@@ -260,6 +270,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(plain_scalars_mean_what_the_core_schema_says, begin,
                                                 end),
+                cmocka_unit_test_setup_teardown(no_text_at_all_is_null, begin, end),
                 cmocka_unit_test_setup_teardown(blocks_flows_and_texts_become_the_same_nodes, begin,
                                                 end),
                 cmocka_unit_test_setup_teardown(
