@@ -103,10 +103,11 @@ static void hold(struct exchange *ex, struct body *body, struct str bytes)
                 exchange_fault(ex, REASON_overloaded);
                 return;
         }
-        if (body->held.len >= PAUSE_MARK && from->conn != NULL && !body->is_paused) {
-                body->is_paused = true;
+        if (body->held.len < PAUSE_MARK || body->is_paused)
+                return;
+        body->is_paused = true;
+        if (from->conn != NULL)
                 link_pause(conn_link(from->conn), true);
-        }
 }
 
 void exchange_push(struct exchange *ex, struct body *body, struct str bytes)
@@ -147,6 +148,9 @@ void exchange_took(struct exchange *ex, struct body *body)
         /* A front that holds requests to come stays paused for those. */
         if (from->conn != NULL && from->conn->held == NULL)
                 link_pause(conn_link(from->conn), false);
+        /* A site that makes the body itself may go on. */
+        if (from->conn == NULL)
+                exchange_resume(ex);
 }
 
 void exchange_send(struct exchange *ex, struct end *end)
