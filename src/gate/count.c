@@ -87,6 +87,7 @@ static void put_api(struct counts *counts, const struct record *record, unsigned
         struct api_series *api = counts->apis[index_of(record->who.api_id, SERIES_APIS_MAX)];
         number_add(&api->reasons[record->reason], 1);
         number_add(&api->fine[fine], 1);
+        number_add(&api->statuses[record->status < 600 ? record->status / 100 : 5], 1);
         if (record->request.bytes > 0)
                 number_add(&api->request_bytes, record->request.bytes);
         if (record->response_bytes > 0)

@@ -118,8 +118,10 @@ bool series_name(const struct count_board *board, enum series_kind kind, unsigne
                  struct series_name *ret_name);
 
 /* Sums of an API or an upstream. */
+enum { STATUS_CLASSES = 6 }; /* 0: no answer; 1xx to 5xx */
+
 struct api_sum {
-        uint64_t reasons[REASON_COUNT];
+        uint64_t reasons[REASON_COUNT], statuses[STATUS_CLASSES];
         uint64_t request_bytes, response_bytes;
         uint64_t fine[FINE_STEPS]; /* of durations */
 };

@@ -27,7 +27,8 @@ struct cells {
 };
 
 struct api_series {
-        number reasons[REASON_COUNT], request_bytes, response_bytes, fine[FINE_STEPS];
+        number reasons[REASON_COUNT], statuses[STATUS_CLASSES];
+        number request_bytes, response_bytes, fine[FINE_STEPS];
 };
 
 struct upstream_series {

@@ -53,6 +53,8 @@ void series_api(const struct count_board *board, unsigned index, struct api_sum 
                 const struct api_series *api = board->at[i]->apis[index];
                 for (unsigned k = 0; k < REASON_COUNT; k++)
                         sum.reasons[k] += number_get(&api->reasons[k]);
+                for (unsigned k = 0; k < STATUS_CLASSES; k++)
+                        sum.statuses[k] += number_get(&api->statuses[k]);
                 for (unsigned k = 0; k < FINE_STEPS; k++)
                         sum.fine[k] += number_get(&api->fine[k]);
                 sum.request_bytes += number_get(&api->request_bytes);

@@ -114,6 +114,8 @@ static void a_record_is_counted_under_all_its_names(void **state)
         series_api(board, record.who.api_id, &api);
         assert_int_equal(api.reasons[REASON_done], 2);
         assert_int_equal(api.reasons[REASON_rate_limited], 1);
+        assert_int_equal(api.statuses[2], 2);
+        assert_int_equal(api.statuses[4], 1);
         assert_int_equal(api.request_bytes, 30);
         assert_int_equal(api.response_bytes, 294);
         struct upstream_sum upstream;
