@@ -10,6 +10,8 @@
 static void adopt(struct worker *worker)
 {
         const struct snapshot *snapshot = worker_snapshot(worker);
+        if (snapshot == NULL)
+                return;
         for (unsigned i = 0; i < worker->entrance_count; i++) {
                 struct entrance *entrance = worker->entrances[i];
                 entrance->id = UINT32_MAX;

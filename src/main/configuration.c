@@ -1,0 +1,188 @@
+/* configuration.c -- the configuration of a running gate: the first one, every later one, and the
+ * last good one. A bad file never replaces a good one; it says why, in the log, in the status and
+ * to whoever asked. */
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "gate/count.h"
+#include "main/configuration.h"
+#include "main/openings.h"
+
+enum { FAULTS_TEXT_MAX = 4 << 20 };
+
+static struct str faults_text(struct bundle *bundle)
+{
+        struct text text = text_grow(&bundle->arena, FAULTS_TEXT_MAX);
+        faults_sort(&bundle->load.faults);
+        faults_write(&bundle->load.faults, false, &text);
+        return text_str(&text);
+}
+
+static void say_faults(struct bundle *bundle)
+{
+        struct str text;
+        if (bundle->load.faults.errors + bundle->load.faults.warnings == 0)
+                return;
+        text = faults_text(bundle);
+        fwrite(text.ptr, 1, text.len, stderr);
+}
+
+static struct bundle *read_bundle(struct steward *steward)
+{
+        const struct data_start *start = steward->start;
+        struct load_request request = {
+                .path = str_of(start->configuration),
+                .environment = str_of(start->environment),
+                .world = &world_real,
+        };
+        struct arena arena;
+        struct file document = {0};
+        arena_init(&arena, NULL, LOAD_FILE_MAX);
+        if (start->document_fd >= 0 &&
+            file_read_fd(start->document_fd, LOAD_FILE_MAX, &arena, &document) == ERR_ok)
+                request.text = document.text;
+        else if (request.path.len == 0)
+                request.path = load_discover(&world_real, STR_NONE, &arena);
+        struct bundle *bundle = bundle_read(&request, &policy_list, &proof_list);
+        arena_fini(&arena);
+        return bundle;
+}
+
+struct bundle *configuration_first(struct steward *steward, int *ret_code)
+{
+        const struct data_start *start = steward->start;
+        struct bundle *bundle = read_bundle(steward);
+        say_faults(bundle);
+        if (bundle_is_good(bundle))
+                return bundle;
+        *ret_code = bundle->load.is_missing ? EX_NOINPUT : EX_CONFIG;
+        struct bundle *kept = NULL;
+        /* Only a gate that served before may go on with what it had. */
+        if (start->generation > 1 || start->last_good)
+                kept = keepsake_read(bundle->load.path, &policy_list, &proof_list);
+        if (kept != NULL)
+                fprintf(stderr, "gate: going on with the last good configuration\n");
+        bundle_free(bundle);
+        return kept;
+}
+
+struct snapshot *configuration_compile(struct steward *steward, struct bundle *bundle,
+                                       int *ret_code)
+{
+        struct snapshot *snapshot = bundle_compile(bundle, &steward->gate);
+        if (snapshot != NULL)
+                return snapshot;
+        say_faults(bundle);
+        bundle_free(bundle);
+        *ret_code = EX_CONFIG;
+        return NULL;
+}
+
+void configuration_keep(const struct steward *steward)
+{
+        if (steward->start->document_fd < 0)
+                keepsake_write(steward->snapshot->bundle, str_of(steward->start->environment));
+}
+
+bool configuration_is_stale(struct steward *steward)
+{
+        struct arena scratch;
+        arena_init(&scratch, NULL, LOAD_FILE_MAX);
+        bool is_stale = load_is_stale(&steward->snapshot->bundle->load, &scratch);
+        arena_fini(&scratch);
+        return is_stale;
+}
+
+/* ---- publishing ---- */
+
+static uint64_t wall_now(const struct steward *steward)
+{
+        return loop_wall(steward->loop);
+}
+
+void configuration_publish(struct steward *steward, struct snapshot *snapshot)
+{
+        live_hold(steward->gate.live, snapshot->upstreams, snapshot->upstream_count);
+        counts_hold(steward->gate.counts, snapshot);
+        enum err err = compile_roster(snapshot->config, steward->gate.roster, &steward->secret);
+        if (err != ERR_ok)
+                fprintf(stderr, "gate: consumers: %s\n", err_text(err));
+        steward->snapshot = snapshot;
+        steward->published = wall_now(steward);
+        snapshot->number = pin_publish(steward->gate.board, snapshot);
+        openings_enter(steward);
+}
+
+/* Keeps a copy, cut at what there is room for. */
+static void keep_text(struct reload *reload, struct str text)
+{
+        reload->text = str_from(reload->memory, size_min(text.len, sizeof reload->memory));
+        if (reload->text.len > 0)
+                memcpy(reload->memory, text.ptr, reload->text.len);
+}
+
+static void reload_failed(struct steward *steward, struct str text)
+{
+        struct reload *reload = &steward->reload;
+        reload->is_good = false;
+        reload->wall = wall_now(steward);
+        keep_text(reload, text);
+        fprintf(stderr, "gate: the configuration was not changed:\n" STR_FMT, STR_ARG(text));
+        keeper_link_reload_failed(steward->link, reload->text);
+        struct admin_outcome outcome = {
+                .number = reload->number,
+                .hash = steward->snapshot->hash,
+                .text = reload->text,
+                .faults = S("[]"),
+        };
+        admin_reloaded(&steward->admin, &outcome);
+}
+
+static void reload_done(struct steward *steward)
+{
+        const struct config *config = steward->snapshot->config;
+        struct reload *reload = &steward->reload;
+        reload->is_good = true;
+        reload->wall = wall_now(steward);
+        keep_text(reload, STR_NONE);
+        keeper_link_reloaded(steward->link, (uint64_t)config->drain / 1000000,
+                             (uint64_t)config->stream_drain / 1000000);
+        struct admin_outcome outcome = {
+                .number = reload->number,
+                .is_good = true,
+                .hash = steward->snapshot->hash,
+                .faults = S("[]"),
+        };
+        admin_reloaded(&steward->admin, &outcome);
+}
+
+void configuration_reload(struct steward *steward)
+{
+        struct bundle *bundle = read_bundle(steward);
+        struct snapshot *snapshot;
+        steward->reload.is_due = false;
+        /* The same document again is nothing new, but it was asked for and is good. */
+        if (bundle_is_good(bundle) && str_eq(bundle->load.hash, steward->snapshot->hash)) {
+                bundle_free(bundle);
+                reload_done(steward);
+                return;
+        }
+        snapshot = bundle_compile(bundle, &steward->gate);
+        if (snapshot == NULL) {
+                reload_failed(steward, faults_text(bundle));
+                bundle_free(bundle);
+                return;
+        }
+        if (openings_bind(steward, snapshot->config) != 0) {
+                reload_failed(steward, S("an address could not be bound\n"));
+                openings_bind(steward, steward->snapshot->config);
+                bundle_free(bundle);
+                return;
+        }
+        say_faults(bundle);
+        configuration_publish(steward, snapshot);
+        configuration_keep(steward);
+        reload_done(steward);
+}

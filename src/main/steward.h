@@ -1,0 +1,57 @@
+/* steward.h -- the thread of a data process that does everything but traffic: reads and compiles
+ * configurations, publishes them, opens doors, keeps what is alive, writes logs, serves the admin.
+ */
+#pragma once
+
+#include "gate/admin.h"
+#include "gate/bundle.h"
+#include "gate/live.h"
+#include "gate/roster.h"
+#include "io/dns.h"
+#include "main/crew.h"
+#include "main/data.h"
+#include "main/keeper_link.h"
+
+enum { DOORS_MOST = 64 };
+
+/* One bound address of a listener, and the entrances of the workers to it. */
+struct opening {
+        struct str name;    /* of the listener */
+        struct str address; /* as asked for */
+        struct bound bound;
+        bool is_wanted, is_open;
+};
+
+/* What came of the last reload. */
+struct reload {
+        uint64_t number; /* of the last one that was asked for */
+        uint64_t wall;   /* 0: none yet */
+        bool is_good, is_due;
+        struct str text; /* why not */
+        char memory[16384];
+};
+
+struct steward {
+        struct data_start *start;
+        struct keeper_link *link;
+        struct loop *loop;
+        struct gate gate;
+        struct crew crew;
+        struct dns *dns;
+        struct watchdog watchdog;
+        struct seal_secret secret;
+        struct admin admin;
+        struct journal *journal;
+        struct arena arena; /* lives as long as the process */
+        struct opening openings[DOORS_MOST];
+        unsigned opening_count;
+        const struct snapshot *snapshot; /* the newest one */
+        uint64_t published;              /* ns since 1970 */
+        uint64_t started;
+        struct reload reload;
+        struct timer look; /* looks whether something is over: a drain, a file that changed */
+        uint64_t drain_until;
+        bool is_draining, is_ready;
+        struct mail retire; /* "there is something to retire", from any thread */
+        _Atomic bool is_retire_posted;
+};
