@@ -9,6 +9,7 @@
 #include "gate/count.h"
 #include "main/configuration.h"
 #include "main/openings.h"
+#include "main/sight.h"
 
 enum { FAULTS_TEXT_MAX = 4 << 20 };
 
@@ -131,13 +132,6 @@ static void reload_failed(struct steward *steward, struct str text)
         keep_text(reload, text);
         fprintf(stderr, "gate: the configuration was not changed:\n" STR_FMT, STR_ARG(text));
         keeper_link_reload_failed(steward->link, reload->text);
-        struct admin_outcome outcome = {
-                .number = reload->number,
-                .hash = steward->snapshot->hash,
-                .text = reload->text,
-                .faults = S("[]"),
-        };
-        admin_reloaded(&steward->admin, &outcome);
 }
 
 static void reload_done(struct steward *steward)
@@ -149,13 +143,6 @@ static void reload_done(struct steward *steward)
         keep_text(reload, STR_NONE);
         keeper_link_reloaded(steward->link, (uint64_t)config->drain / 1000000,
                              (uint64_t)config->stream_drain / 1000000);
-        struct admin_outcome outcome = {
-                .number = reload->number,
-                .is_good = true,
-                .hash = steward->snapshot->hash,
-                .faults = S("[]"),
-        };
-        admin_reloaded(&steward->admin, &outcome);
 }
 
 void configuration_reload(struct steward *steward)
@@ -183,6 +170,7 @@ void configuration_reload(struct steward *steward)
         }
         say_faults(bundle);
         configuration_publish(steward, snapshot);
+        sight_change(steward, snapshot->config);
         configuration_keep(steward);
         reload_done(steward);
 }

@@ -13,6 +13,7 @@
 #include "main/openings.h"
 #include "main/privs.h"
 #include "main/shared.h"
+#include "main/sight.h"
 
 /* How long the first snapshot waits for names to be resolved. */
 #define SETTLE_NS 2000000000u
@@ -137,8 +138,6 @@ static int begin(struct steward *steward)
                 return code;
         code = openings_bind(steward, config);
         if (code == 0)
-                code = openings_bind_admin(steward, config);
-        if (code == 0)
                 code = give_up_privileges(steward, config);
         if (code != 0)
                 return code;
@@ -200,8 +199,10 @@ static void on_look(struct timer *timer)
         }
         if (steward->start->watching && configuration_is_stale(steward)) {
                 steward->reload.number++;
-                configuration_reload(steward);
+                steward->reload.is_due = true;
         }
+        if (steward->reload.is_due)
+                configuration_reload(steward);
         timer_set(steward->loop, timer, now + WATCH_NS);
 }
 

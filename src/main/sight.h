@@ -7,8 +7,11 @@
 /* Begins to keep records and opens the admin's doors; before the workers run. */
 void sight_begin(struct steward *steward, const struct config *config);
 
+/* A new configuration is in force: the log goes where it says. */
+void sight_change(struct steward *steward, const struct config *config);
+
 /* Opens log files anew. */
 void sight_reopen(struct steward *steward);
 
-/* Writes what is left, once the workers have ended. */
+/* Shuts the admin's doors and writes what is left, once the workers have ended. */
 void sight_end(struct steward *steward);

@@ -3,8 +3,9 @@
  */
 #pragma once
 
-#include "gate/admin.h"
 #include "gate/bundle.h"
+#include "gate/journal.h"
+#include "gate/key.h"
 #include "gate/live.h"
 #include "gate/roster.h"
 #include "io/dns.h"
@@ -31,6 +32,7 @@ struct reload {
         char memory[16384];
 };
 
+/* tidy: many, because it is all that a thread looks after; each part has its own file. */
 struct steward {
         struct data_start *start;
         struct keeper_link *link;
@@ -40,8 +42,7 @@ struct steward {
         struct dns *dns;
         struct watchdog watchdog;
         struct seal_secret secret;
-        struct admin admin;
-        struct journal *journal;
+        struct journal journal;
         struct arena arena; /* lives as long as the process */
         struct opening openings[DOORS_MOST];
         unsigned opening_count;
