@@ -1,6 +1,7 @@
 /* load_resolve.c -- references in values: ${env:X}, ${env:X:-default}, ${file:PATH}, ${cred:X}.
  * What stands in ${ } without a colon is for the time of a request and stays. What came from a file
  * or a credential is a secret from here on. */
+#include "gate/config.h"
 #include "gate/load_int.h"
 
 enum { VALUE_MAX = 1 << 20 };
@@ -170,13 +171,56 @@ static void resolve(struct load *load, struct json *node)
                                 (resolver.is_secret ? JSON_SECRET : 0));
 }
 
+/* Marks every node of a subtree. */
+static void skip(bool *skipped, const struct json *root, const struct json *node)
+{
+        memset(skipped + (node - root), true, node->span);
+}
+
+static void skip_reserved(bool *skipped, const struct json *root, const struct shape *shape,
+                          const struct json *node);
+
+/* The value of a setting: all of it, or what is reserved inside. */
+static void skip_in(bool *skipped, const struct json *root, const struct setting *setting,
+                    const struct json *value)
+{
+        bool is_map = setting->kind == SETTING_map && value->kind == JSON_OBJECT;
+        if (setting->kind == SETTING_reserved)
+                skip(skipped, root, value);
+        else if (setting->shape != NULL && !is_map)
+                skip_reserved(skipped, root, setting->shape, value);
+        json_each (thing, value) {
+                if (is_map && thing->kind == JSON_OBJECT)
+                        skip_reserved(skipped, root, setting->shape, thing);
+        }
+}
+
+/* What is not in this version is refused as such, not for a secret that nobody needs yet. Not
+ * deeper than the shapes are. */
+static void skip_reserved(bool *skipped, const struct json *root, const struct shape *shape,
+                          const struct json *node)
+{
+        json_each (value, node) {
+                const struct setting *setting = NULL;
+                if (node->kind == JSON_OBJECT)
+                        setting = shape_find(shape, json_key_str(value));
+                else if (value->kind == JSON_OBJECT) /* one of a list of such things */
+                        skip_reserved(skipped, root, shape, value);
+                if (setting != NULL)
+                        skip_in(skipped, root, setting, value);
+        }
+}
+
 const struct json *load_resolve(struct load *load, const struct json *root)
 {
         struct json *copy = arena_alloc(load->arena, (size_t)root->span * sizeof *copy);
         memcpy(copy, root, (size_t)root->span * sizeof *copy);
+        bool *skipped = arena_array(load->arena, bool, root->span);
+        skip_reserved(skipped, root, &shape_config, root);
         for (uint32_t i = 0; i < root->span; i++) {
                 json_each (item, &copy[i]) {
-                        if (item->kind == JSON_STRING && str_find_str(json_raw(item), S("${")) >= 0)
+                        if (item->kind == JSON_STRING && !skipped[item - copy] &&
+                            str_find_str(json_raw(item), S("${")) >= 0)
                                 resolve(load, &copy[item - copy]);
                 }
         }

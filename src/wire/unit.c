@@ -2,6 +2,8 @@
  * is a whole number of the smallest unit. */
 #include "wire/unit.h"
 
+#include "wire/cidr.h"
+
 struct unit {
         struct str name;
         int64_t value;
@@ -331,9 +333,13 @@ enum err host_port_read(struct str s, struct host_port *ret_host_port)
 
 bool host_is_loopback(struct str host)
 {
-        if (str_eq_nocase(host, S("localhost")) || str_is(host, "::1"))
+        static const uint8_t v6[16] = {[15] = 1};
+        uint8_t address[16];
+        if (str_eq_nocase(host, S("localhost")))
                 return true;
-        return str_starts(host, S("127.")) && cut_run(&host, is_number).len > 4 && host.len == 0;
+        if (ip_read(host, address) != ERR_ok)
+                return false;
+        return ip_is_v4(address) ? address[12] == 127 : memcmp(address, v6, sizeof v6) == 0;
 }
 
 enum err url_read(struct str s, struct url *ret_url)

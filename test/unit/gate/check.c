@@ -219,6 +219,35 @@ static void what_is_meant_is_not_complained_of(void **state)
                 "rate_limit: 1/s } } } }\n");
 }
 
+/* The five-route gateway of the design, as it will be one day. */
+static const char later[] =
+        "upstreams:\n  orders:\n    targets: [http://orders-v1:8080]\n"
+        "    canary: { targets: [http://orders-v2:8080], weight: 10% }\n    health: /healthz\n"
+        "identity:\n  idp: { jwt: { issuer: https://idp.example.com, audience: \"${env:NONE}\" } "
+        "}\n"
+        "policies:\n  auth: idp\n"
+        "apis:\n  orders:\n    path: /\n    openapi: ./orders.openapi.yaml\n    upstream: orders\n"
+        "    operations:\n      listOrders:  { cache: 30s }\n      getHealth:   { auth: none }\n"
+        "listeners:\n  public: { address: \":443\", tls: { cert: ./a.pem, key: \"${cred:key}\" }, "
+        "http3: "
+        "true }\n"
+        "consumers:\n  acme: { api_key: \"${env:KEY}\", subscriptions: { x: \"${file:none}\" } }\n"
+        "billing: { provider: { stripe: \"${env:STRIPE}\" } }\n";
+
+static void what_is_designed_but_not_built_is_refused_only_as_that(void **state)
+{
+        (void)state;
+        run_file(&run, "gateway.yaml", later);
+        run_env(&run, "KEY", "a-key-of-some-length");
+        run_go(&run, NULL);
+        assert_int_equal(run.load.faults.count, 9);
+        for (uint32_t i = 0; i < run.load.faults.count; i++) {
+                if (run.load.faults.at[i].code != FAULT_E106)
+                        print_error(STR_FMT "\n", STR_ARG(run_talk(&run)));
+                assert_int_equal(run.load.faults.at[i].code, FAULT_E106);
+        }
+}
+
 static void keys_are_short_or_shared_only_with_a_complaint(void **state)
 {
         (void)state;
@@ -251,6 +280,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(every_kind_is_read, begin, end),
                 cmocka_unit_test_setup_teardown(the_admin_address_can_be_off, begin, end),
+                cmocka_unit_test_setup_teardown(
+                        what_is_designed_but_not_built_is_refused_only_as_that, begin, end),
                 cmocka_unit_test_setup_teardown(each_mistake_is_found_at_its_place, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_meant_is_not_complained_of, begin, end),
                 cmocka_unit_test_setup_teardown(keys_are_short_or_shared_only_with_a_complaint,

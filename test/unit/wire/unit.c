@@ -188,6 +188,10 @@ static void loopback_is_what_nobody_else_can_reach(void **state)
         assert_true(host_is_loopback(S("127.0.0.1")));
         assert_true(host_is_loopback(S("127.8.9.1")));
         assert_true(host_is_loopback(S("::1")));
+        assert_true(host_is_loopback(S("0:0:0:0:0:0:0:1")));
+        assert_true(host_is_loopback(S("::ffff:127.0.0.1")));
+        assert_false(host_is_loopback(S("::")));
+        assert_false(host_is_loopback(S("127.1")));
         assert_false(host_is_loopback(S("")));
         assert_false(host_is_loopback(S("127.example.com")));
         assert_false(host_is_loopback(S("127.")));
