@@ -16,20 +16,11 @@ static void put_line(struct journal *journal, const struct record *record)
         outlet_put(&journal->outlet, text_str(&line));
 }
 
-static void tell(struct journal *journal, const struct record *record)
+static void wake_followers(struct journal *journal)
 {
         list_each (node, &journal->followers) {
                 struct follower *follower = list_entry(node, struct follower, node);
-                struct text line = text_over(journal->line, sizeof journal->line);
-                if (follower->where != NULL && !where_holds(follower->where, record))
-                        continue;
-                line_put(&line, &follower->look, record);
-                if (follower->take(follower, text_str(&line))) {
-                        follower->dropped = 0;
-                } else {
-                        follower->dropped++;
-                        journal->follower_dropped++;
-                }
+                follower->wake(follower);
         }
 }
 
@@ -103,18 +94,20 @@ static void on_message(void *owner, const struct ring_message *message)
                 return;
         }
         CHECK(message->kind == RECORD_MESSAGE);
-        if (!journal->has_outlet && journal->follower_count == 0)
+        recent_put(&journal->recent, message->bytes);
+        wake_followers(journal);
+        if (!journal->has_outlet)
                 return;
         enum err err = record_read(message->bytes, &record);
         CHECK(err == ERR_ok);
-        tell(journal, &record);
-        if (journal->has_outlet && !(is_refused_head(&record) && is_flood(journal, &record)))
+        if (!is_refused_head(&record) || !is_flood(journal, &record))
                 put_line(journal, &record);
 }
 
 void journal_init(struct journal *journal, struct loop *loop, struct counts *counts)
 {
         memset(journal, 0, sizeof *journal);
+        recent_init(&journal->recent);
         journal->loop = loop;
         journal->counts = counts;
         list_init(&journal->followers);
@@ -199,6 +192,7 @@ enum err journal_follow(struct journal *journal, struct follower *follower)
 {
         if (journal->follower_count == JOURNAL_FOLLOWERS_MAX)
                 return ERR_limit;
+        follower->place = recent_now(&journal->recent);
         list_push(&journal->followers, &follower->node);
         journal->follower_count++;
         return ERR_ok;
@@ -208,6 +202,18 @@ void journal_unfollow(struct journal *journal, struct follower *follower)
 {
         list_remove(&follower->node);
         journal->follower_count--;
+}
+
+bool journal_read(struct journal *journal, struct follower *follower, struct record *ret_record,
+                  uint64_t *ret_lost)
+{
+        struct slice message;
+        if (!recent_read(&journal->recent, &follower->place, &message, ret_lost))
+                return false;
+        journal->follower_dropped += *ret_lost;
+        enum err err = record_read(message, ret_record);
+        CHECK(err == ERR_ok);
+        return true;
 }
 
 void journal_sink(void *ring, struct str line)

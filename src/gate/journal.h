@@ -1,14 +1,14 @@
 /* journal.h -- what becomes of the records of all workers: a line of the access log each, and a
- * line for everybody who follows the log and asked for such. On the steward's loop; workers put
- * records into their rings and never wait, nor wake anybody. What finds no room is dropped and
- * counted by where: in the ring, at the log's target, at a follower. A flood of requests that are
- * refused before they are routed is told in part: so many a second for each reason, then one line
- * says how many more there were. */
+ * copy among the recent ones, where everybody who follows the log reads it. On the steward's loop;
+ * workers put records into their rings and never wait, nor wake anybody. What finds no room is
+ * dropped and counted by where: in the ring, at the log's target, at a slow follower. A flood of
+ * requests that are refused before they are routed is told in part: so many a second for each
+ * reason, then one line says how many more there were. */
 #pragma once
 
 #include "gate/count.h"
 #include "gate/line.h"
-#include "gate/where.h"
+#include "gate/recent.h"
 #include "io/spool.h"
 
 enum {
@@ -18,14 +18,11 @@ enum {
         JOURNAL_FLOOD_MAX = 50, /* lines a second of refused heads, for each reason */
 };
 
-/* Somebody who reads along. */
+/* Somebody who reads the recent records at its own pace. */
 struct follower {
         struct list node;
-        const struct where *where; /* NULL: everything */
-        struct line_look look;
-        /* Takes the line or, false, has no room now. Must not unfollow. */
-        bool (*take)(struct follower *follower, struct str line);
-        uint64_t dropped; /* since it last took one */
+        struct recent_place place; /* where it stands; set by journal_follow to the newest */
+        void (*wake)(struct follower *follower); /* there are more; must not unfollow */
 };
 
 /* Refused heads of one reason in one second. */
@@ -48,6 +45,7 @@ struct journal {
         uint64_t lines_before, dropped_before; /* by outlets that were replaced */
         struct timer flood_timer;
         struct flood floods[REASON_COUNT];
+        struct recent recent;
         char line[LINE_SIZE_MAX];
 };
 
@@ -76,6 +74,11 @@ void journal_count(struct journal *journal);
 /* ERR_limit: JOURNAL_FOLLOWERS_MAX. */
 must_use enum err journal_follow(struct journal *journal, struct follower *follower);
 void journal_unfollow(struct journal *journal, struct follower *follower);
+
+/* The next record for this follower; false: none now. *ret_lost: how many it was too slow for. The
+ * record is valid until the loop's next turn. */
+bool journal_read(struct journal *journal, struct follower *follower, struct record *ret_record,
+                  uint64_t *ret_lost);
 
 /* For log_to on a worker's thread, with its ring: lines of the program's log go the same way. */
 void journal_sink(void *ring, struct str line);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "base/arena.h"
 #include "gate/journal.h"
 #include "io/sim.h"
 
@@ -193,65 +194,67 @@ static void what_was_routed_is_never_a_flood(void **state)
 
 struct reader {
         struct follower follower;
-        unsigned lines, room;
-        char last[4096];
-        size_t len;
+        unsigned woken;
 };
 
-static bool take(struct follower *follower, struct str line)
+static void wake(struct follower *follower)
 {
-        struct reader *reader = container_of(follower, struct reader, follower);
-        if (reader->room == 0)
-                return false;
-        reader->room--;
-        reader->lines++;
-        reader->len = size_min(line.len, sizeof reader->last);
-        memcpy(reader->last, line.ptr, reader->len);
-        return true;
+        container_of(follower, struct reader, follower)->woken++;
 }
 
-static void followers_see_what_they_asked_for(void **state)
+static void followers_are_woken_and_read_what_came_since(void **state)
 {
         (void)state;
-        struct reader all = {.follower = {.look.style = LINE_JSON, .take = take}, .room = 100};
-        struct reader bad = {.follower = {.look.style = LINE_TEXT, .take = take}, .room = 100};
-        struct where_trouble trouble;
-        assert_int_equal(where_read(S("status >= 500"), &arena, &bad.follower.where, &trouble),
-                         ERR_ok);
-        assert_int_equal(journal_follow(journal, &all.follower), ERR_ok);
-        assert_int_equal(journal_follow(journal, &bad.follower), ERR_ok);
+        struct reader reader = {.follower.wake = wake};
+        struct record record;
+        uint64_t lost;
         put(example("a", 200));
+        pass(SEC);
+        assert_int_equal(journal_follow(journal, &reader.follower), ERR_ok);
+        assert_false(journal_read(journal, &reader.follower, &record, &lost));
         put(example("b", 500));
         put(example("c", 404));
         pass(SEC);
-        assert_int_equal(all.lines, 3);
-        assert_int_equal(bad.lines, 1);
-        assert_true(str_find_str(str_from(bad.last, bad.len), S(" 500 GET")) > 0);
-        assert_int_equal(number(COUNT_followers), 2);
-        journal_unfollow(journal, &all.follower);
-        journal_unfollow(journal, &bad.follower);
+        assert_int_equal(reader.woken, 2);
+        assert_true(journal_read(journal, &reader.follower, &record, &lost));
+        assert_str(record.trace.request_id, "b");
+        assert_int_equal(record.status, 500);
+        assert_true(journal_read(journal, &reader.follower, &record, &lost));
+        assert_str(record.trace.request_id, "c");
+        assert_false(journal_read(journal, &reader.follower, &record, &lost));
+        assert_int_equal(number(COUNT_followers), 1);
+        reader.follower.place = recent_begin(&journal->recent);
+        assert_true(journal_read(journal, &reader.follower, &record, &lost));
+        assert_str(record.trace.request_id, "a");
+        journal_unfollow(journal, &reader.follower);
         put(example("d", 500));
         pass(SEC);
-        assert_int_equal(bad.lines, 1);
+        assert_int_equal(reader.woken, 2);
 }
 
-static void a_slow_follower_loses_lines_and_nobody_else_does(void **state)
+static void a_slow_follower_loses_records_and_nobody_else_does(void **state)
 {
         (void)state;
-        struct reader slow = {.follower = {.look.style = LINE_JSON, .take = take}, .room = 2};
-        open_as(LINE_JSON);
+        struct reader slow = {.follower.wake = wake};
+        struct record record;
+        uint64_t lost, total = 0, got = 0;
+        enum { MANY = 5000 };
+        open_as(LINE_CLF);
         assert_int_equal(journal_follow(journal, &slow.follower), ERR_ok);
-        for (unsigned i = 0; i < 10; i++)
+        for (unsigned i = 0; i < MANY; i++) {
                 put(example("a", 200));
+                if (i % 100 == 0)
+                        pass(SEC / 8);
+        }
         pass(SEC);
-        assert_int_equal(slow.lines, 2);
-        assert_int_equal(slow.follower.dropped, 8);
-        assert_int_equal(number(COUNT_follower_dropped), 8);
-        assert_int_equal(lines_of(written()), 10);
-        slow.room = 1;
-        put(example("a", 200));
-        pass(SEC);
-        assert_int_equal(slow.follower.dropped, 0);
+        while (journal_read(journal, &slow.follower, &record, &lost)) {
+                total += lost;
+                got++;
+        }
+        assert_true(total > 0 && got > 0);
+        assert_int_equal(total + got, MANY);
+        assert_int_equal(number(COUNT_follower_dropped), total);
+        assert_int_equal(lines_of(written()), MANY);
         journal_unfollow(journal, &slow.follower);
 }
 
@@ -260,7 +263,7 @@ static void followers_are_bounded(void **state)
         (void)state;
         struct reader readers[JOURNAL_FOLLOWERS_MAX + 1];
         for (unsigned i = 0; i < JOURNAL_FOLLOWERS_MAX; i++) {
-                readers[i] = (struct reader){.follower = {.take = take}};
+                readers[i] = (struct reader){.follower.wake = wake};
                 assert_int_equal(journal_follow(journal, &readers[i].follower), ERR_ok);
         }
         assert_int_equal(journal_follow(journal, &readers[JOURNAL_FOLLOWERS_MAX].follower),
@@ -288,8 +291,8 @@ int main(void)
                 TEST(what_does_not_fit_the_ring_is_counted),
                 TEST(a_flood_of_refused_heads_is_summed_up),
                 TEST(what_was_routed_is_never_a_flood),
-                TEST(followers_see_what_they_asked_for),
-                TEST(a_slow_follower_loses_lines_and_nobody_else_does),
+                TEST(followers_are_woken_and_read_what_came_since),
+                TEST(a_slow_follower_loses_records_and_nobody_else_does),
                 TEST(followers_are_bounded),
                 TEST(a_log_that_cannot_be_opened_is_said_and_tried_again),
 #undef TEST
