@@ -44,6 +44,8 @@ MALLOC_FILES = {
     "src/gate/roster.c": "entries, in chunks",
     "src/io/loop.c": "the loop itself, once a thread",
     "src/io/poll_epoll.c": "the driver itself, once a loop",
+    "src/io/dns.c": "names that are watched, few and long-lived",
+    "src/io/dns_ares.c": "questions under way, and the driver of c-ares",
     "src/io/sim.c": "the simulated world of tests",
     "src/io/sim_net.c": "the simulated world of tests",
     "src/io/sim_peer.c": "the simulated world of tests",

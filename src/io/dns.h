@@ -29,7 +29,7 @@ struct dns_rule {
 struct dns_conf {
         struct str servers;  /* "192.0.2.1:53,[2001:db8::1]:53"; empty: the system's */
         uint64_t timeout_ns; /* of one try; 0: 2 s */
-        unsigned tries;      /* per server; 0: 3 */
+        unsigned tries;      /* per server, each longer than the one before; 0: 2 */
         bool has_no_hosts;   /* does not read the system's hosts file */
 };
 
@@ -50,8 +50,7 @@ struct dns_counts {
         uint64_t asked, answered, missing, timeouts, failed, changed;
 };
 
-/* A resolver for one loop. On a loop of the simulator, and only there, names are asked of nobody
- * unless dns_set_ask says of whom. */
+/* A resolver for one loop. On a loop of the simulator dns_set_ask must say of whom to ask. */
 struct dns *dns_make(struct loop *loop, const struct dns_conf *conf);
 void dns_free(struct dns *dns); /* every watch must have ended */
 
