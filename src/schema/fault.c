@@ -1,12 +1,7 @@
 /* fault.c -- collecting complaints, and finding the place of a node in its source. */
-#include "schema/fault.h"
-
 #include "schema/fault_int.h"
 
-struct hidden {
-        struct hidden *next;
-        struct place place;
-};
+#include <stdlib.h>
 
 enum { QUOTE_MAX = 60, NEAR_MAX = 3 };
 
@@ -34,20 +29,48 @@ uint16_t sources_add(struct sources *sources, struct str name, struct str text)
 
 void sources_hide(struct sources *sources, const struct json *node)
 {
-        struct hidden *hidden = arena_new(sources->arena, struct hidden);
-        hidden->place = place_of(sources, node);
-        hidden->next = sources->hidden;
-        sources->hidden = hidden;
+        struct place place = place_of(sources, node);
+        if (place.len == 0)
+                return;
+        if (sources->hidden_count == sources->hidden_cap) {
+                size_t cap = sources->hidden_cap == 0 ? 8 : sources->hidden_cap * 2;
+                struct place *bigger = arena_array(sources->arena, struct place, cap);
+                if (sources->hidden_count > 0)
+                        memcpy(bigger, sources->hidden, sources->hidden_count * sizeof *bigger);
+                sources->hidden = bigger;
+                sources->hidden_cap = cap;
+        }
+        sources->hidden[sources->hidden_count++] = place;
+        sources->is_sorted = false;
 }
 
-bool sources_is_hidden(const struct sources *sources, uint16_t source, size_t at)
+static int compare_places(const void *a, const void *b)
 {
-        for (const struct hidden *one = sources->hidden; one != NULL; one = one->next) {
-                if (one->place.source == source && at >= one->place.at &&
-                    at - one->place.at < one->place.len)
-                        return true;
+        const struct place *left = a, *right = b;
+        if (left->source != right->source)
+                return left->source < right->source ? -1 : 1;
+        return left->at < right->at ? -1 : left->at > right->at;
+}
+
+/* Tokens do not overlap, so the last one that begins no later than `at` decides. */
+bool sources_is_hidden(struct sources *sources, uint16_t source, size_t at)
+{
+        size_t low = 0, high = sources->hidden_count;
+        if (!sources->is_sorted && high > 0)
+                qsort(sources->hidden, high, sizeof *sources->hidden, compare_places);
+        sources->is_sorted = true;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                const struct place *one = &sources->hidden[middle];
+                if (one->source < source || (one->source == source && one->at <= at))
+                        low = middle + 1;
+                else
+                        high = middle;
         }
-        return false;
+        if (low == 0)
+                return false;
+        const struct place *last = &sources->hidden[low - 1];
+        return last->source == source && at - last->at < last->len;
 }
 
 /* Length of a quoted text with its quotes; as far as the end when it is not closed. */

@@ -34,13 +34,19 @@ struct source {
         struct str text;
 };
 
-struct hidden; /* a piece of a source that is a secret */
+/* A piece of a source, in bytes. */
+struct place {
+        uint16_t source;
+        uint32_t at, len;
+};
 
 struct sources {
         struct arena *arena;
         struct source *at;
-        struct hidden *hidden; /* newest first */
+        struct place *hidden; /* what is secret; sorted when it is first asked for */
+        size_t hidden_count, hidden_cap;
         uint16_t count, cap;
+        bool is_sorted;
 };
 
 void sources_init(struct sources *sources, struct arena *arena);
@@ -50,12 +56,6 @@ uint16_t sources_add(struct sources *sources, struct str name, struct str text);
 
 /* The value of this node is a secret: it is blacked out where its line is shown. */
 void sources_hide(struct sources *sources, const struct json *node);
-
-/* A piece of a source, in bytes. */
-struct place {
-        uint16_t source;
-        uint32_t at, len;
-};
 
 /* Lines and columns as editors count them: from 1, in characters. */
 struct line_column {

@@ -4,4 +4,4 @@
 #include "schema/fault.h"
 
 /* True when that byte of a source belongs to a secret. */
-bool sources_is_hidden(const struct sources *sources, uint16_t source, size_t at);
+bool sources_is_hidden(struct sources *sources, uint16_t source, size_t at);

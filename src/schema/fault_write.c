@@ -63,11 +63,13 @@ static void put_spaces(struct text *out, size_t count)
 static struct str line_of(const struct faults *faults, struct place place, size_t *ret_at)
 {
         struct str text = faults->sources->at[place.source].text;
-        size_t begin = size_min(place.at, text.len), end = begin;
-        while (begin > 0 && text.ptr[begin - 1] != '\n')
-                begin--;
-        while (end < text.len && text.ptr[end] != '\n' && text.ptr[end] != '\r')
-                end++;
+        size_t at = size_min(place.at, text.len);
+        const char *before = at == 0 ? NULL : memrchr(text.ptr, '\n', at);
+        size_t begin = before == NULL ? 0 : (size_t)(before - text.ptr) + 1;
+        ptrdiff_t rest = str_find(str_skip(text, at), '\n');
+        size_t end = rest < 0 ? text.len : at + (size_t)rest;
+        if (end > at && text.ptr[end - 1] == '\r')
+                end--;
         *ret_at = begin;
         return str_from(text.ptr + begin, end - begin);
 }
