@@ -1,8 +1,12 @@
-/* main.c -- the command `gate`: finds the command that was asked for and hands the tables down. */
-#include <stdio.h>
+/* main.c -- the program `gate`: a process of a running gate when a keeper started it, else the
+ * command that was asked for. */
+#include "cmd/command.h"
+#include "main/keeper.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-        printf("gate\n");
-        return 0;
+        int code;
+        if (keeper_reenter(argc, argv, data_run, &code))
+                return code;
+        return command_main(argc, argv);
 }
