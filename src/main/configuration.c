@@ -62,7 +62,7 @@ struct bundle *configuration_first(struct steward *steward, int *ret_code)
         struct bundle *kept = NULL;
         /* Only a gate that served before may go on with what it had. */
         if (start->generation > 1 || start->last_good)
-                kept = keepsake_read(bundle->load.path, &policy_list, &proof_list);
+                kept = keepsake_read(steward->folder, bundle->load.path, &policy_list, &proof_list);
         if (kept != NULL)
                 fprintf(stderr, "gate: going on with the last good configuration\n");
         bundle_free(bundle);
@@ -84,7 +84,8 @@ struct snapshot *configuration_compile(struct steward *steward, struct bundle *b
 void configuration_keep(const struct steward *steward)
 {
         if (steward->start->document_fd < 0)
-                keepsake_write(steward->snapshot->bundle, str_of(steward->start->environment));
+                keepsake_write(steward->folder, steward->snapshot->bundle,
+                               str_of(steward->start->environment));
 }
 
 bool configuration_is_stale(struct steward *steward)

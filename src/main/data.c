@@ -109,7 +109,12 @@ static void make_gate(struct steward *steward, const struct config *config)
 static int give_up_privileges(const struct steward *steward, const struct config *config)
 {
         struct user user;
-        enum err err = privs_user(config->user, &user);
+        /* The preset is a wish: a machine that has no such user has another for nobody's things. */
+        bool is_written = json_get(config->node, S("user")) != NULL;
+        enum err err = privs_user(is_written ? config->user : STR_NONE, &user);
+        if (err == ERR_ok && privs_make_dir(steward->folder.ptr, &user) != ERR_ok)
+                fprintf(stderr, "gate: no folder for state: " STR_FMT "\n",
+                        STR_ARG(steward->folder));
         if (err == ERR_ok)
                 err = privs_drop(&user, steward->start->core_dumps != 0);
         if (err == ERR_ok)
@@ -246,6 +251,7 @@ static void end(struct steward *steward)
 
 int data_run(struct data_start *start)
 {
+        static const struct dns_conf dns_conf = {.tries = 2};
         static struct steward steward;
         steward = (struct steward){.start = start, .link = start->link};
         steward.gate.policies = &policy_list;
@@ -253,8 +259,9 @@ int data_run(struct data_start *start)
         signal(SIGPIPE, SIG_IGN);
         panic_on_signals();
         arena_init(&steward.arena, NULL, SIZE_MAX / 2);
+        steward.folder = str_of(arena_cstr(&steward.arena, keepsake_folder(&steward.arena)));
         steward.loop = loop_make(&driver_epoll, STEWARD_PAGES);
-        steward.dns = dns_make(steward.loop, NULL);
+        steward.dns = dns_make(steward.loop, &dns_conf);
         steward.started = loop_wall(steward.loop);
         int code = begin(&steward);
         if (code == 0)

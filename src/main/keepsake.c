@@ -7,7 +7,6 @@
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "wire/digest.h"
@@ -15,22 +14,27 @@
 
 enum { KEEPSAKE_MAX = 512 << 20, PATHS_MAX = 4096 };
 
-/* Where state is kept, by what systemd says or by custom; not by the configuration, which may be
- * what cannot be read. One file for each path that a configuration is read from. */
-static struct str kept_place(struct str path, struct arena *arena)
+/* By what systemd says or by custom; not by the configuration, which may be what cannot be read. */
+struct str keepsake_folder(struct arena *arena)
+{
+        const char *folder = getenv("STATE_DIRECTORY");
+        const char *home = getenv("HOME");
+        if (folder != NULL && folder[0] == '/')
+                return arena_format(arena, "%s", folder);
+        folder = getenv("XDG_STATE_HOME");
+        if (folder != NULL && folder[0] == '/')
+                return arena_format(arena, "%s/gatehouse", folder);
+        if (geteuid() == 0 || home == NULL)
+                return S("/var/lib/gatehouse");
+        return arena_format(arena, "%s/.local/state/gatehouse", home);
+}
+
+/* One file for each path that a configuration is read from. */
+static struct str kept_place(struct str folder, struct str path, struct arena *arena)
 {
         struct digest digest = digest_sha256(path);
         struct text text = text_grow(arena, 4096);
-        const char *folder = getenv("STATE_DIRECTORY");
-        const char *home = getenv("HOME");
-        if (folder == NULL || folder[0] != '/')
-                folder = getenv("XDG_STATE_HOME");
-        if (folder != NULL && folder[0] == '/')
-                text_put(&text, str_of(folder));
-        else if (geteuid() == 0 || home == NULL)
-                text_put(&text, S("/var/lib/gatehouse"));
-        else
-                text_format(&text, "%s/.local/state/gatehouse", home);
+        text_put(&text, folder);
         text_put(&text, S("/last-good-"));
         digest_write(&digest, 8, &text);
         text_put(&text, S(".json"));
@@ -50,14 +54,14 @@ static void put_texts(struct json_build *build, const struct sources *sources)
         json_end(build);
 }
 
-void keepsake_write(const struct bundle *bundle, struct str environment)
+void keepsake_write(struct str folder, const struct bundle *bundle, struct str environment)
 {
         static bool has_complained;
         struct arena arena;
         struct json_build build;
         arena_init(&arena, NULL, KEEPSAKE_MAX);
         struct text text = text_grow(&arena, KEEPSAKE_MAX);
-        struct str place = kept_place(bundle->load.path, &arena);
+        struct str place = kept_place(folder, bundle->load.path, &arena);
         json_build_init(&build, &arena, 16);
         json_begin(&build, JSON_OBJECT);
         json_put_key(&build, S("format"));
@@ -68,9 +72,6 @@ void keepsake_write(const struct bundle *bundle, struct str environment)
         put_texts(&build, &bundle->load.sources);
         json_end(&build);
         json_write(json_build_done(&build), JSON_COMPACT, &arena, &text);
-        struct str folder = str_first(
-                place, place.len - str_of(strrchr(arena_cstr(&arena, place), '/')).len);
-        mkdir(arena_cstr(&arena, folder), 0700);
         enum err err = file_write(place, text_str(&text));
         if (err != ERR_ok && !has_complained)
                 fprintf(stderr, "gate: the configuration cannot be kept as " STR_FMT ": %s\n",
@@ -154,7 +155,7 @@ static struct bundle *read_kept(struct arena *arena, const struct json *root,
         return NULL;
 }
 
-struct bundle *keepsake_read(struct str path, const struct policies *policies,
+struct bundle *keepsake_read(struct str folder, struct str path, const struct policies *policies,
                              const struct proofs *proofs)
 {
         struct arena arena;
@@ -164,7 +165,7 @@ struct bundle *keepsake_read(struct str path, const struct policies *policies,
         const struct json *root = NULL;
         struct bundle *bundle = NULL;
         arena_init(&arena, NULL, SIZE_MAX / 2);
-        if (file_read(kept_place(path, &arena), KEEPSAKE_MAX, &arena, &file) == ERR_ok &&
+        if (file_read(kept_place(folder, path, &arena), KEEPSAKE_MAX, &arena, &file) == ERR_ok &&
             json_read(file.text, &limits, &arena, &root, &trouble) == ERR_ok &&
             json_is(json_get(root, S("texts")), JSON_ARRAY))
                 bundle = read_kept(&arena, root, policies, proofs);

@@ -5,11 +5,14 @@
 
 #include "gate/bundle.h"
 
+/* The folder for it: what systemd says, else by custom; to be asked before privileges go. */
+struct str keepsake_folder(struct arena *arena);
+
 /* Writes what this bundle was read from, mode 0600: old or new, never a mix. What is in the way is
  * said on stderr, once; it never stops anything. */
-void keepsake_write(const struct bundle *bundle, struct str environment);
+void keepsake_write(struct str folder, const struct bundle *bundle, struct str environment);
 
 /* Reads back what was kept of the configuration at that path; NULL when nothing whole and good was.
  */
-struct bundle *keepsake_read(struct str path, const struct policies *policies,
+struct bundle *keepsake_read(struct str folder, struct str path, const struct policies *policies,
                              const struct proofs *proofs);

@@ -44,6 +44,7 @@ struct steward {
         struct seal_secret secret;
         struct journal journal;
         struct arena arena; /* lives as long as the process */
+        struct str folder;  /* where state is kept */
         struct opening openings[DOORS_MOST];
         unsigned opening_count;
         const struct snapshot *snapshot; /* the newest one */
