@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/check.h"
+#include "base/hash.h"
 
 static _Thread_local uint64_t state[4];
 static _Thread_local unsigned seeded_in; /* generation of the process in which state was seeded */
@@ -43,6 +44,14 @@ static not_inline void seed(void)
         rand_bytes(state, sizeof state);
         state[0] |= 1;
         seeded_in = generation;
+}
+
+void rand_seed(uint64_t from)
+{
+        if (seeded_in != generation)
+                seed();
+        for (unsigned i = 0; i < 4; i++)
+                state[i] = hash_mix(from, i) | 1;
 }
 
 uint64_t rand_u64(void)

@@ -10,5 +10,8 @@ void rand_bytes(void *to, size_t len);
  * seeded from the system, seeded anew in a child of fork. */
 uint64_t rand_u64(void);
 
+/* For tests: what rand_u64 gives this thread from now on follows from `from`. */
+void rand_seed(uint64_t from);
+
 /* Below `n`, without bias that matters; 0 for n = 0. */
 uint64_t rand_below(uint64_t n);

@@ -17,9 +17,11 @@ struct partial *partial_make(struct page_pool *pool, const struct h1_head *head,
         arena_init(&arena, pool, SIZE_MAX / 2);
         struct partial *partial = arena_new(&arena, struct partial);
         size_t fields = (size_t)head->limits->fields * sizeof *head->fields;
+        /* The one behind the last is of the line in hand. */
+        size_t known = size_min(head->count + 1u, head->limits->fields);
         partial->head = *head;
         partial->head.fields = arena_alloc(&arena, fields);
-        memcpy(partial->head.fields, head->fields, head->count * sizeof *head->fields);
+        memcpy(partial->head.fields, head->fields, known * sizeof *head->fields);
         partial->cap = size_max(bytes.len * 2, 1024);
         partial->bytes = arena_alloc(&arena, partial->cap);
         partial->len = bytes.len;

@@ -47,7 +47,8 @@ struct h1_field {
         uint16_t unused;
 };
 
-/* A head being read, and what was found. */
+/* A head being read, and what was found. While more is wanted, fields[count] may hold what is known
+ * of the line in hand: whoever moves the fields moves that one, too. */
 struct h1_head {
         const struct h1_limits *limits;
         struct h1_field *fields; /* memory of the caller for limits->fields entries */

@@ -33,6 +33,19 @@ static void numbers_below_n_reach_all_values_and_no_other(void **state)
         assert_int_equal(rand_below(1), 0);
 }
 
+static void a_seed_decides_what_follows(void **state)
+{
+        (void)state;
+        rand_seed(7);
+        uint64_t first = rand_u64(), second = rand_u64();
+        assert_int_not_equal(first, second);
+        rand_seed(8);
+        assert_int_not_equal(rand_u64(), first);
+        rand_seed(7);
+        assert_int_equal(rand_u64(), first);
+        assert_int_equal(rand_u64(), second);
+}
+
 static void every_bit_is_used(void **state)
 {
         (void)state;
@@ -74,6 +87,7 @@ int main(void)
                 cmocka_unit_test(bytes_fill_all_they_were_asked_for),
                 cmocka_unit_test(numbers_below_n_reach_all_values_and_no_other),
                 cmocka_unit_test(every_bit_is_used),
+                cmocka_unit_test(a_seed_decides_what_follows),
                 cmocka_unit_test(a_child_goes_its_own_way),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

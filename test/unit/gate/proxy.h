@@ -31,9 +31,11 @@ struct config {
         struct upstream upstream;
         struct upstream_target targets[TARGETS];
         struct upstream *list[1];
+        unsigned users; /* exchanges that began with it */
 };
 
 static maybe_unused struct config configs[2], *now_used;
+static maybe_unused uint64_t world_seed = 1;
 
 /* How the last exchange went. */
 static maybe_unused struct {
@@ -50,6 +52,7 @@ enum step { PICK, SEND, AWAIT, RELAY, OVER };
 
 struct trip {
         enum step step;
+        struct config *config;
         struct attempt attempt;
 };
 
@@ -73,6 +76,8 @@ static maybe_unused void site_begin(struct exchange *ex)
                 ex->times.deadline = ex->times.begin + timeouts.response;
         ex->req.body.is_kept = ex->req.body.length != 0;
         ex->req.head.authority = S("b");
+        trip->config = now_used;
+        trip->config->users++;
         upstream_begin(&trip->attempt, worker_of(ex), &now_used->upstream, seen.hash);
 }
 
@@ -153,6 +158,7 @@ static maybe_unused void site_end(struct exchange *ex)
         seen.retry_after = upstream_retry_after_s(&trip->attempt);
         seen.ended++;
         upstream_end(&trip->attempt, ex);
+        trip->config->users--;
 }
 
 static maybe_unused void site_refuse(struct conn *conn, enum reason reason, struct str method,
@@ -236,7 +242,7 @@ static maybe_unused void use(struct config *config)
 static maybe_unused int begin(void **state)
 {
         (void)state;
-        world_begin(&world, 1);
+        world_begin(&world, world_seed);
         worker = (struct worker){0};
         http_init(&worker.http, world.loop);
         lanes_init(&worker);

@@ -443,6 +443,48 @@ static void a_body_that_stops_is_given_up_and_a_caller_that_stops_is_waited_for(
         assert_int_equal(http.exchange_count, 1);
 }
 
+static const char *cut_answer;
+static size_t cut_at;
+
+static void send_rest(void *arg)
+{
+        struct seat *seat = arg;
+        sim_send(seat->peer, cut_answer + cut_at, strlen(cut_answer) - cut_at);
+}
+
+static void answer_in_two(struct seat *seat)
+{
+        sim_send(seat->peer, cut_answer, cut_at);
+        sim_after(world.sim, 2 * MS, send_rest, seat);
+}
+
+/* Both heads, cut in every place; what memory held before must make no difference. */
+static void a_head_may_come_in_any_two_pieces(void **state)
+{
+        (void)state;
+        static const char request[] = "POST /x HTTP/1.1\r\nHost: a\r\nX-Y: z\r\n"
+                                      "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        cut_answer = "HTTP/1.1 200 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "2\r\nok\r\n0\r\nX-T: u\r\n\r\n";
+        server.answer_to = answer_in_two;
+        for (cut_at = 1; cut_at < strlen(cut_answer); cut_at++) {
+                struct str heard = ask(&one, GET);
+                assert_has(heard, "X-A: b\r\nTransfer-Encoding: chunked\r\n\r\n");
+                assert_has(heard, "k\r\n0\r\n\r\n");
+        }
+        assert_int_equal(server.conns, 1);
+        cut_at = 1;
+        for (size_t at = 1; at < sizeof request - 1; at++) {
+                server.heard.len = 0;
+                sim_send(one.peer, request, at);
+                world_run(&world, 2 * MS);
+                guest_say(&one, request + at);
+                world_run(&world, 100 * MS);
+                assert_has(guest_heard(&one), "k\r\n0\r\n");
+                assert_has(text_str(&server.heard), "X-Y: z\r\n");
+        }
+}
+
 static void no_more_are_opened_than_allowed(void **state)
 {
         (void)state;
@@ -612,6 +654,7 @@ int main(void)
                 test(an_answer_that_does_not_come_is_given_up),
                 test(a_slow_upload_is_not_a_slow_answer),
                 test(a_body_that_stops_is_given_up_and_a_caller_that_stops_is_waited_for),
+                test(a_head_may_come_in_any_two_pieces),
                 test(no_more_are_opened_than_allowed),
                 test(too_many_are_not_kept),
                 test(idle_ones_go_after_their_time_and_old_ones_too),

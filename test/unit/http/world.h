@@ -171,19 +171,23 @@ struct seat {
         char memory[8192];
         uint64_t body_left;
         bool is_chunked, is_answered;
+        char line[64];   /* the start of the request in hand */
         unsigned served; /* requests on this connection */
+        unsigned owed;   /* of them without an answer */
 };
 
 struct server {
         struct sim *sim;
         struct addr addr;
-        const char *answer;       /* to each request; NULL: none */
-        const char *greeting;     /* said on being connected; NULL: nothing */
-        uint64_t delay;           /* of the answer */
-        bool closes;              /* after an answer, without having said so */
-        bool resets;              /* instead of an answer */
-        bool answers_early;       /* at the end of the head, whatever body follows */
-        unsigned conns, requests; /* so far */
+        const char *answer;                   /* to each request; NULL: none */
+        const char *greeting;                 /* said on being connected; NULL: nothing */
+        uint64_t delay;                       /* of the answer */
+        bool closes;                          /* after an answer, without having said so */
+        bool resets;                          /* instead of an answer */
+        bool answers_early;                   /* at the end of the head, whatever body follows */
+        void (*hear)(struct seat *seat);      /* a head came; NULL */
+        void (*answer_to)(struct seat *seat); /* instead of `answer`; NULL */
+        unsigned conns, requests;             /* so far */
         uint64_t body_bytes;
         struct seat seats[WORLD_SERVED];
         struct text heard; /* the heads of all requests */
@@ -217,15 +221,18 @@ static inline void seat_answer(void *arg)
 {
         struct seat *seat = arg;
         struct server *server = seat->server;
-        if (seat->peer == NULL)
+        if (seat->peer == NULL || seat->owed == 0)
                 return;
+        seat->owed--;
         if (server->resets) {
                 seat_close(seat, true);
                 return;
         }
-        if (server->answer != NULL)
+        if (server->answer_to != NULL)
+                server->answer_to(seat);
+        else if (server->answer != NULL)
                 sim_send(seat->peer, server->answer, strlen(server->answer));
-        if (server->closes)
+        if (server->closes && seat->peer != NULL)
                 seat_close(seat, false);
 }
 
@@ -236,6 +243,7 @@ static inline void seat_over(struct seat *seat)
                 return;
         seat->is_answered = true;
         seat->served++;
+        seat->owed++;
         server->requests++;
         if (server->delay > 0)
                 sim_after(server->sim, server->delay, seat_answer, seat);
@@ -254,6 +262,9 @@ static inline void seat_head(struct seat *seat)
         if (at >= 0)
                 assert_int_equal(str_to_u64(str_cut(&rest, '\r'), &seat->body_left), ERR_ok);
         text_put(&seat->server->heard, head);
+        snprintf(seat->line, sizeof seat->line, "%.*s", (int)size_min(head.len, 60), head.ptr);
+        if (seat->server->hear != NULL)
+                seat->server->hear(seat);
         if (seat->server->answers_early || (seat->body_left == 0 && !seat->is_chunked))
                 seat_over(seat);
 }
