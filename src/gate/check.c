@@ -39,9 +39,11 @@ static const void *refer(struct check *check, enum config_kind kind, struct str 
         struct faults *faults = check->faults;
         struct fault *fault = fault_add(faults, FAULT_E202, node, "there is no %s `" STR_FMT "`",
                                         kind_names[kind], STR_ARG(name));
+        if (faults->is_dropping)
+                return NULL;
         struct str *names = arena_array(check->arena, struct str, NAMES_MAX);
         size_t count = config_names(check->config, kind, names, NAMES_MAX);
-        fault_suggest(faults, fault, fault_nearest(name, names, count));
+        fault_suggest_near(faults, fault, name, names, count);
         if (fault->label.len == 0)
                 fault->help = fault_text(faults, "define it under `%ss`%s", kind_names[kind],
                                          kind == CONFIG_UPSTREAM ? ", or write a URL" : "");

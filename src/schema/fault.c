@@ -181,7 +181,8 @@ void faults_init(struct faults *faults, struct arena *arena, struct sources *sou
 
 static struct fault *slot(struct faults *faults)
 {
-        if (faults->count == FAULTS_MAX)
+        faults->is_dropping = faults->count == FAULTS_MAX;
+        if (faults->is_dropping)
                 return &faults->spare;
         if (faults->count == faults->cap) {
                 faults->cap = faults->cap == 0 ? 8
@@ -197,6 +198,8 @@ static struct fault *slot(struct faults *faults)
 printf_like(2, 0) static struct str
         format_message(struct faults *faults, const char *format, va_list args)
 {
+        if (faults->is_dropping)
+                return S("");
         struct text text = text_grow(faults->arena, 4096);
         text_vformat(&text, format, args);
         return text_str(&text);
@@ -297,6 +300,13 @@ void fault_suggest(struct faults *faults, struct fault *fault, struct str neares
                 return;
         fault->label = fault_text(faults, "did you mean `" STR_FMT "`?", STR_ARG(nearest));
         fault->fix = nearest;
+}
+
+void fault_suggest_near(struct faults *faults, struct fault *fault, struct str word,
+                        const struct str *names, size_t count)
+{
+        if (!faults->is_dropping)
+                fault_suggest(faults, fault, fault_nearest(word, names, count));
 }
 
 static int compare(const struct fault *a, const struct fault *b)

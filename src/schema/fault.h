@@ -90,7 +90,8 @@ struct faults {
         struct fault *at;
         uint32_t count, cap;
         uint32_t errors, warnings; /* all of them, kept or not */
-        struct fault spare;        /* what fault_add returns when the list is full */
+        bool is_dropping;          /* the list is full: nothing is put in words any more */
+        struct fault spare;        /* what fault_add returns then */
 };
 
 void faults_init(struct faults *faults, struct arena *arena, struct sources *sources);
@@ -113,6 +114,10 @@ struct str fault_quote(struct faults *faults, const struct json *node);
  * text when none is near. */
 struct str fault_nearest(struct str word, const struct str *names, size_t count);
 void fault_suggest(struct faults *faults, struct fault *fault, struct str nearest);
+
+/* Both in one, and nothing when the fault is not kept anyway. */
+void fault_suggest_near(struct faults *faults, struct fault *fault, struct str word,
+                        const struct str *names, size_t count);
 
 /* By source and place, errors and warnings mixed, as one reads a file. */
 void faults_sort(struct faults *faults);

@@ -115,7 +115,7 @@ static void fault_unknown(struct reading *reading, const struct json *key)
                 fault->help = fault_text(reader->faults, "write it inside `%s: { }`", block->name);
                 return;
         }
-        fault_suggest(reader->faults, fault, fault_nearest(json_raw(key), names.at, names.count));
+        fault_suggest_near(reader->faults, fault, json_raw(key), names.at, names.count);
 }
 
 /* A policy with its settings into an item of a block; false when there is none of that name. */
@@ -157,7 +157,7 @@ static void fault_policy(struct reader *reader, const struct json *key)
         struct fault *fault = fault_add(reader->faults, FAULT_E104, key,
                                         "unknown policy `" STR_FMT "`",
                                         STR_ARG(fault_quote(reader->faults, key)));
-        fault_suggest(reader->faults, fault, fault_nearest(json_raw(key), names.at, names.count));
+        fault_suggest_near(reader->faults, fault, json_raw(key), names.at, names.count);
 }
 
 void block_read(struct reading *reading, const struct setting *setting, const struct json *node)

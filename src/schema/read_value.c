@@ -407,7 +407,7 @@ static int64_t find_word(struct reading *reading, const struct setting *setting,
                                                 "`%s`" STR_FMT " cannot be `" STR_FMT "`",
                                                 setting->name, STR_ARG(where_text(reading)),
                                                 STR_ARG(fault_quote(faults, node)));
-                fault_suggest(faults, fault, fault_nearest(word, names, count));
+                fault_suggest_near(faults, fault, word, names, count);
                 fault->help = fault_text(faults, "one of " STR_FMT, STR_ARG(text_str(&list)));
         }
         return -1;

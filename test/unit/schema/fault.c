@@ -173,6 +173,9 @@ static void more_than_can_be_kept_is_counted(void **state)
                 fault_add(&faults, i % 2 == 0 ? FAULT_E104 : FAULT_W203, NULL, "number %d", i)
                         ->help = S("x");
         assert_int_equal(faults.count, FAULTS_MAX);
+        assert_str(faults.at[FAULTS_MAX - 1].message, "number 99");
+        assert_true(faults.is_dropping);
+        assert_int_equal(fault_text(&faults, "costs nothing now").len, 0);
         assert_int_equal(faults.errors, FAULTS_MAX / 2 + 10);
         assert_int_equal(faults.warnings, FAULTS_MAX / 2 + 10);
         assert_true(str_ends(shown(), S("\n… and 20 more\n")));
