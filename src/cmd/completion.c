@@ -120,8 +120,13 @@ static void put_quoted(struct text *out, const char *text)
 static void put_zsh_flags(struct text *out, const struct flag *flags)
 {
         for (; flags != NULL && flags->name != NULL; flags++) {
-                text_format(out, " \\\n            '%s--%s%s[", flags->is_many ? "*" : "",
-                            flags->name, flags->kind == FLAG_SWITCH ? "" : "=");
+                const char *end = flags->kind == FLAG_SWITCH ? "" : "=";
+                text_put(out, S(" \\\n            "));
+                if (flags->letter != '\0' && !flags->is_many)
+                        text_format(out, "'(-%c --%s)'{-%c,--%s%s}'[", flags->letter, flags->name,
+                                    flags->letter, flags->name, end);
+                else
+                        text_format(out, "'%s--%s%s[", flags->is_many ? "*" : "", flags->name, end);
                 put_quoted(out, flags->text);
                 text_char(out, ']');
                 if (flags->kind == FLAG_CHOICE) {

@@ -42,9 +42,9 @@ const struct command command_schema = {
                 "What the schema cannot say (references, doors that are open, values without "
                 "effect) `gate check` does."),
         .samples = (const struct sample[]){{"gate schema > gateway.schema.json",
-                                            "For an editor; then, in gateway.yaml:\n"},
-                                           {"# yaml-language-server: $schema=./gateway.schema.json",
-                                            "its first line."},
+                                            "For an editor. The first line of gateway.yaml is "
+                                            "then: # yaml-language-server: "
+                                            "$schema=./gateway.schema.json"},
                                            {0}},
         .run = run,
 };
