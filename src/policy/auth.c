@@ -152,7 +152,7 @@ const struct policy policy_auth = {
                 (const struct example[]){
                         {"Without a key the answer is 401 and says what is asked for",
                          "auth: api_key", "GET / HTTP/1.1", .status = 401,
-                         .has = "WWW-Authenticate: ApiKey"},
+                         .has = "WWW-Authenticate: ApiKey realm=\"gate\", header=\"X-API-Key\""},
                         {"A known key passes, and is not sent on", "auth: api_key",
                          "GET / HTTP/1.1\nX-API-Key: example-key-of-acme", .status = 200,
                          .lacks = "X-Got-X-API-Key"},

@@ -51,7 +51,7 @@ static void settle(const void *c, bool is_floor, struct terms *terms)
 static const struct setting settings[] = {
         {INTEGER(attempts), .least = 1, .most = 10, .preset = 2, .unit = "tries",
          .text = "All tries of one request, the first one counted."},
-        {TEXTS(on), .most = 16, .preset_text = "[connect, broken]",
+        {TEXTS(on), .most = 16, .takes_numbers = true, .preset_text = "[connect, broken]",
          .text = "What may be tried again: `connect` (nothing was sent, any method), `broken` (the "
                  "connection broke before a byte of the response, idempotent methods), `timeout`, "
                  "or a "
