@@ -53,8 +53,9 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
 
 void worker_fini(struct worker *worker)
 {
-        lanes_fini(worker);
         list_remove(&worker->turn.node);
+        lanes_fini(worker);
+        loop_turn(worker->http.loop, 0); /* buries the connections of the lanes */
         pin_leave(worker->pins);
         roster_leave(worker->gate->roster, worker->index);
         http_fini(&worker->http);
