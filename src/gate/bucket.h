@@ -52,8 +52,8 @@ struct bucket_answer {
 /* How many bytes a table of at least `cells` cells takes. */
 size_t bucket_size(uint64_t cells);
 
-/* Makes an empty table in `size` zeroed bytes, aligned to two cache lines. Done once, by whoever made
- * the memory, before others map it. */
+/* Makes an empty table in `size` zeroed bytes, aligned to two cache lines. Done once, by whoever
+ * made the memory, before others map it. */
 must_use enum err bucket_init(void *memory, size_t size);
 
 /* Opens a table that bucket_init made, perhaps in another process: ERR_version when it is not one
