@@ -51,17 +51,6 @@ int reading_code(const struct bundle *bundle)
         return bundle_is_good(bundle) ? EXIT_done : EXIT_config;
 }
 
-int reading_refuse(struct call *call, struct bundle *bundle)
-{
-        struct text text = text_grow(&call->arena, SHOWN_MAX);
-        int code = reading_code(bundle);
-        faults_sort(&bundle->load.faults);
-        faults_write(&bundle->load.faults, call->colors_err, &text);
-        fwrite(text.at, 1, text.len, stderr);
-        bundle_free(bundle);
-        return code;
-}
-
 struct bundle *reading_good(struct call *call, int *ret_code)
 {
         struct str path = reading_path(call);
@@ -72,6 +61,10 @@ struct bundle *reading_good(struct call *call, int *ret_code)
         *ret_code = reading_code(bundle);
         if (*ret_code == EXIT_done)
                 return bundle;
-        reading_refuse(call, bundle);
+        struct text text = text_grow(&call->arena, SHOWN_MAX);
+        faults_sort(&bundle->load.faults);
+        faults_write(&bundle->load.faults, call->colors_err, &text);
+        fwrite(text.at, 1, text.len, stderr);
+        bundle_free(bundle);
         return NULL;
 }

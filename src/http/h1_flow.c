@@ -3,7 +3,7 @@
 
 #include "base/check.h"
 
-enum { CHUNK_OVERHEAD = 32 };
+enum { CHUNK_OVERHEAD = 32, GATHER_MAX = 512 };
 
 enum reason h1_reason(enum h1_fault fault)
 {
@@ -98,7 +98,11 @@ static void take_trailers(struct exchange *ex, struct body *body, const struct h
         if (read->count == 0)
                 return;
         h1_head_take(ex, &section, read, bytes);
-        message->trailers = section.fields;
+        fields_init(&message->trailers, &ex->arena, section.fields.count);
+        fields_each (field, &section.fields) {
+                if (trailer_may_pass(&message->head, field))
+                        fields_add(&message->trailers, field->name, field->value);
+        }
 }
 
 /* The trailer section, usually just an empty line; it is read like a head. */
@@ -134,10 +138,25 @@ static size_t read_trailers(struct conn *conn, struct h1_flow *flow, struct body
         return state == H1_DONE ? used : bytes.len;
 }
 
+/* Adds data to what was gathered: small pieces move together, over the chunk lines between them,
+ * so that tiny chunks cost their bytes and not a turn through everything for each. */
+static void gather(struct exchange *ex, struct body *body, struct slice *run, struct str data)
+{
+        if (run->len > 0 && data.len <= GATHER_MAX) {
+                memmove(run->ptr + run->len, data.ptr, data.len);
+                run->len += data.len;
+                return;
+        }
+        if (run->len > 0)
+                exchange_push(ex, body, str_from((const char *)run->ptr, run->len));
+        *run = (struct slice){(uint8_t *)(uintptr_t)data.ptr, data.len};
+}
+
 static size_t read_chunks(struct conn *conn, struct h1_flow *flow, struct body *body,
                           struct slice bytes)
 {
         struct str left = str_from((const char *)bytes.ptr, bytes.len);
+        struct slice run = {bytes.ptr, 0};
         while (left.len > 0 && !flow->wants_trailers) {
                 struct str data;
                 size_t used;
@@ -148,11 +167,12 @@ static size_t read_chunks(struct conn *conn, struct h1_flow *flow, struct body *
                 }
                 if (flow->chunks.is_first_read)
                         body->is_proven = true;
-                exchange_push(conn->exchange, body, data);
+                gather(conn->exchange, body, &run, data);
                 left = str_skip(left, used);
                 if (state == H1_DONE)
                         flow->wants_trailers = true;
         }
+        exchange_push(conn->exchange, body, str_from((const char *)run.ptr, run.len));
         size_t used = bytes.len - left.len;
         if (flow->wants_trailers && left.len > 0)
                 used += read_trailers(conn, flow, body,

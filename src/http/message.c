@@ -1,4 +1,4 @@
-/* message.c -- methods. */
+/* message.c -- methods, and what may follow a body. */
 #include "http/message.h"
 
 static const struct {
@@ -39,4 +39,13 @@ bool method_is_safe(enum method method)
 bool method_is_idempotent(enum method method)
 {
         return methods[method].is_idempotent;
+}
+
+bool trailer_may_pass(const struct head *head, const struct field *field)
+{
+        struct str type = fields_value(&head->fields, NAME_content_type);
+        bool is_grpc = str_eq_nocase(str_first(type, 16), S("application/grpc"));
+        if (field->id == NAME_other)
+                return is_grpc && !name_is_origin(field->name);
+        return (name_flags(field->id) & NAME_TRAILER) != 0;
 }

@@ -51,3 +51,7 @@ bool method_is_safe(enum method method);
 
 /* Safe ones, PUT and DELETE: asking twice is asking once (RFC 9110 9.2.2). */
 bool method_is_idempotent(enum method method);
+
+/* Whether a field that came behind the body of this message may be passed on: those that are meant
+ * to stand there, and of gRPC also what only its two ends understand (security.md d.3). */
+bool trailer_may_pass(const struct head *head, const struct field *field);

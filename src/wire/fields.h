@@ -22,6 +22,7 @@ enum name_flag {
         NAME_ORIGIN = 8,   /* says where a request came from: dropped unless the peer is trusted */
         NAME_SECRET = 16,  /* its value is never logged */
         NAME_REQUEST = 32, /* belongs to requests only */
+        NAME_TRAILER = 64, /* may stand behind a body and is passed on from there */
 };
 
 /* The enum of a name; NAME_other when it is not well known. */

@@ -11,7 +11,14 @@ class Record(dict):
     .api, .consumer, .tries, .status, .route, .request_id …"""
 
     SHORT = {"status": "http.response.status_code", "method": "http.request.method",
-             "route": "http.route", "duration": "http.server.request.duration"}
+             "route": "http.route", "duration": "http.server.request.duration",
+             "path": "url.path", "host": "server.address", "address": "client.address",
+             "port": "client.port"}
+
+    @property
+    def id(self):
+        """Its request id; None for what was refused before it became a request."""
+        return self.get("attributes", self).get("request_id")
 
     def __getattr__(self, name):
         attributes = self.get("attributes", self)
@@ -29,7 +36,7 @@ def parse_log(text):
     for line in text.split("\n")[:-1]:  # what follows the last newline is not written whole yet
         document = json.loads(line)
         attributes = document.get("attributes", document)
-        if "request_id" in attributes or "http.request.method" in attributes:
+        if "gatehouse.reason" in attributes or "http.request.method" in attributes:
             records.append(Record(document))
     return records
 

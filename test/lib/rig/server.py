@@ -142,6 +142,13 @@ class Connection:
         self.reader.rest()
         return self.end
 
+    def wait_given_up(self, within=3.0):
+        """How the peer ended a connection that another thread reads; None when it has not."""
+        deadline = time.monotonic() + within
+        while self.end is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return self.end
+
     def half_close(self):
         self.socket.shutdown(socket.SHUT_WR)
 
