@@ -252,9 +252,9 @@ static bool read_str(struct reading *reading, const struct setting *setting,
                      const struct json *node, struct str *ret_str)
 {
         struct faults *faults = reading->reader->faults;
-        bool is_literal = str_find_str(json_raw(node), S("${")) < 0 &&
-                          (node->flags & JSON_FILLED) == 0;
-        if (setting->is_secret && node->kind < JSON_ARRAY && is_literal)
+        bool is_reference = (node->flags & JSON_FILLED) != 0 ||
+                            str_find_str(json_raw(node), S("${")) >= 0;
+        if (setting->is_secret && node->kind < JSON_ARRAY && !is_reference)
                 sources_hide(faults->sources, node);
         if (node->kind == JSON_NUMBER && setting->takes_numbers) {
                 *ret_str = json_raw(node);

@@ -109,10 +109,10 @@ static inline const struct json *json_first_(const struct json *node)
         return node == NULL ? NULL : node + 1 + (node->kind == JSON_OBJECT);
 }
 
-/* Text of a string, number or key as it is in memory: escapes not decoded. */
+/* Text of a string, number or key as it is in memory: escapes not decoded. Of others nothing. */
 static inline struct str json_raw(const struct json *node)
 {
-        return str_from(node->ptr, node->len);
+        return node->kind < JSON_ARRAY ? str_from(node->ptr, node->len) : STR_NONE;
 }
 
 static inline bool json_is(const struct json *node, enum json_kind kind)

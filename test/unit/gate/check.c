@@ -166,6 +166,7 @@ static const struct {
         {"upstreams: { u: http://x }\n", FAULT_W201, "1:14"},
         {"tiers: { t: {} }\n", FAULT_W201, "1:10"},
         {"channels: { c: {} }\n", FAULT_W201, "1:13"},
+        {"consumers: { a: { api_key: { b: c, d: e } } }\n", FAULT_E105, "1:28"},
         {"version: 2\n", FAULT_E110, "1:10"},
         {"openapi: x\n", FAULT_E104, "1:1"},
         {"identity: {}\n", FAULT_E106, "1:1"},
