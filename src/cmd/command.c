@@ -114,8 +114,8 @@ int64_t call_time(const struct call *call, const char *name, int64_t otherwise)
 
 void call_put(struct call *call, struct str text)
 {
-        (void)call;
-        fwrite(text.ptr, 1, text.len, stdout);
+        if (text.len > 0 && fwrite(text.ptr, 1, text.len, stdout) != text.len)
+                call->write_error = errno;
 }
 
 void call_print(struct call *call, const char *format, ...)
@@ -161,9 +161,12 @@ int call_fail(const struct call *call, enum exit_code code, const char *help, co
  * enough. */
 static int finish(struct call *call, int code)
 {
-        if (fflush(stdout) == 0 || errno == EPIPE)
+        if (fflush(stdout) != 0)
+                call->write_error = errno;
+        if (call->write_error == 0 || call->write_error == EPIPE)
                 return code;
-        return call_fail(call, EXIT_system, NULL, "cannot write the result: %s", strerror(errno));
+        return call_fail(call, EXIT_system, NULL, "cannot write the result: %s",
+                         strerror(call->write_error));
 }
 
 static int run(struct call *call)

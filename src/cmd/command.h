@@ -108,6 +108,7 @@ struct call {
         size_t given_count;
         bool is_json, is_quiet, is_verbose, may_ask;
         bool colors_out, colors_err; /* may standard output, standard error be coloured? */
+        int write_error;             /* of standard output; 0: none */
         int argc;                    /* as main got them */
         char **argv;
 };

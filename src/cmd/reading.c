@@ -51,6 +51,17 @@ int reading_code(const struct bundle *bundle)
         return bundle_is_good(bundle) ? EXIT_done : EXIT_config;
 }
 
+int reading_refuse(struct call *call, struct bundle *bundle)
+{
+        struct text text = text_grow(&call->arena, SHOWN_MAX);
+        int code = reading_code(bundle);
+        faults_sort(&bundle->load.faults);
+        faults_write(&bundle->load.faults, call->colors_err, &text);
+        fwrite(text.at, 1, text.len, stderr);
+        bundle_free(bundle);
+        return code;
+}
+
 struct bundle *reading_good(struct call *call, int *ret_code)
 {
         struct str path = reading_path(call);
@@ -61,10 +72,6 @@ struct bundle *reading_good(struct call *call, int *ret_code)
         *ret_code = reading_code(bundle);
         if (*ret_code == EXIT_done)
                 return bundle;
-        struct text text = text_grow(&call->arena, SHOWN_MAX);
-        faults_sort(&bundle->load.faults);
-        faults_write(&bundle->load.faults, call->colors_err, &text);
-        fwrite(text.at, 1, text.len, stderr);
-        bundle_free(bundle);
+        reading_refuse(call, bundle);
         return NULL;
 }

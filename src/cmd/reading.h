@@ -16,5 +16,9 @@ struct bundle *reading_begin(struct call *call, struct str path);
  * complaints were shown, and *ret_code is the exit code. */
 struct bundle *reading_good(struct call *call, int *ret_code);
 
+/* Shows the complaints of a bundle that is of no use on standard error, frees it, and returns the
+ * exit code. */
+int reading_refuse(struct call *call, struct bundle *bundle);
+
 /* Exit code for what a reading found. */
 int reading_code(const struct bundle *bundle);

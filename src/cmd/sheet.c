@@ -1,7 +1,7 @@
 /* sheet.c -- the three ways to write a page. */
 #include "cmd/sheet.h"
 
-enum { WIDTH = 80, INDENT = 2, HANG = 10 };
+enum { WIDTH = 80, INDENT = 2, HANG = 12 };
 
 static unsigned width_of(const struct sheet *sheet)
 {

@@ -1,24 +1,23 @@
 /* admin.h -- the gateway's own site: what it tells of itself, and what may be asked of it. Served
- * by the steward's loop, on the same HTTP as the gateway. On a TCP address it is read only, for
- * names of this machine (no name that somebody else's DNS made up gets an answer): /livez, /readyz,
- * /metrics, /status. On the unix socket, which only its owner can open, also POST /reload, /drain,
- * /stop, /upgrade, /reopen, GET /logs, and consumers and their keys.
+ * by the steward's loop, on the same HTTP as the gateway. On a TCP address it is read only, and
+ * answers only to names of this machine (no name that somebody else's DNS made up): /livez,
+ * /readyz, /metrics, /status. On the unix socket, which only its owner can open, also POST /reload,
+ * /drain, /stop, /upgrade, /reopen, GET /logs, and consumers and their keys.
  *
  * It knows neither processes nor commands: what it must ask for, it asks by `struct admin_calls`.
- * One thread, the steward's. */
+ * One thread, the steward's; its loop has pages for ADMIN_PAGES. */
 #pragma once
 
+#include "gate/journal.h"
+#include "gate/roster.h"
+#include "gate/window.h"
 #include "gate/worker.h"
-
-struct count_board;
-struct journal;
 
 enum {
         ADMIN_DOORS_MAX = 8,
-        ADMIN_CONNECTIONS_MAX = 64,    /* of each door */
-        ADMIN_BODY_MAX = 64 * 1024,    /* of a request */
-        ADMIN_FOLLOWERS_MAX = 8,       /* of the log, at once */
-        ADMIN_STATUS_MAX = 1024 * 1024 /* bytes of /status; what does not fit is left out */
+        ADMIN_CONNECTIONS_MAX = 64, /* of all doors */
+        ADMIN_BODY_MAX = 64 * 1024, /* of a request */
+        ADMIN_PAGES = 4096,         /* what all of that may need */
 };
 
 struct admin_listener {
@@ -26,18 +25,24 @@ struct admin_listener {
         bool is_secure;
 };
 
+/* What came of the last attempt to put a configuration in force. */
+struct admin_reload {
+        uint64_t wall;      /* ns since 1970; 0: none yet */
+        struct str text;    /* why not, for people */
+        uint64_t good, bad; /* how many so far */
+        bool is_good;
+};
+
 /* What the data process knows. Texts are valid until the turn ends. */
 struct admin_state {
         struct str version, instance;
-        uint64_t started;       /* ns since 1970 */
+        uint64_t pid, started;  /* ns since 1970 */
         struct str config_path; /* empty: given as text */
-        struct str config_hash; /* of the configuration in force */
+        struct str config_hash; /* of the configuration in force; empty: none yet */
         uint64_t config_wall;   /* when it was put in force */
         uint64_t config_number; /* of its snapshot */
-        uint64_t reload_wall;   /* the last one, whatever became of it; 0: none yet */
-        bool reload_is_good;
-        struct str reload_text; /* why not, for people */
-        struct str not_ready;   /* empty: ready; else why not, one sentence, or one each line */
+        struct admin_reload reload;
+        struct str not_ready; /* empty: ready; else why not, one sentence on each line */
         bool is_draining;
         const struct admin_listener *listeners;
         unsigned listener_count;
@@ -51,12 +56,14 @@ struct admin_key {
         int64_t expires_s; /* 0: never */
 };
 
-/* What the data process does when it is asked. Any may be NULL: then it is not offered. */
+/* What the data process does when it is asked. `state` must be there; what is NULL is not offered.
+ */
 struct admin_calls {
         void *arg;
         void (*state)(void *arg, struct admin_state *ret_state);
         /* Begins to read the configuration anew, or will once the reload under way is over. Returns
-         * the number of the reload that does it; admin_reloaded tells what came of it. */
+         * the number of the reload that does it; admin_reloaded tells what came of it, never before
+         * this returns. */
         uint64_t (*reload)(void *arg);
         /* Answered with 202 when ERR_ok; it may take its time. */
         enum err (*act)(void *arg, enum admin_action action);
@@ -78,47 +85,55 @@ struct admin_outcome {
 /* An entrance of the admin; its memory is the admin's. */
 struct admin_door {
         struct entrance entrance;
-        struct str host; /* of the configured address: allowed as a name besides localhost */
+        struct str host; /* of the configured address: allowed as a name */
         bool is_socket;
 };
 
 struct admin {
         struct http http;
         struct gate *gate;
-        struct count_board *board;
-        struct counts *counts; /* the steward's own */
-        struct journal *journal;
+        struct counts *counts;   /* the steward's own */
+        struct journal *journal; /* NULL: no /logs */
         struct admin_calls calls;
-        struct list waiting; /* exchanges that wait for a reload */
+        struct window window;
+        struct list waiting; /* visits that wait for a reload */
+        struct list tails;   /* visits that follow the log */
         struct admin_door doors[ADMIN_DOORS_MAX];
         unsigned door_count;
         struct arena arena;
+        char *piece; /* where pieces of answers are made */
         char date[32];
         uint64_t date_second;
 };
 
 extern const struct site admin_site;
 
-/* `gate`, `board`, `journal` and what `calls` point to must outlive it. */
+/* `gate`, `journal` and what `calls` points to must outlive it. */
 struct admin_setup {
         struct loop *loop;
         struct gate *gate;
-        struct count_board *board;
         struct journal *journal; /* NULL: no /logs */
         const struct admin_calls *calls;
 };
 
 void admin_init(struct admin *admin, const struct admin_setup *setup);
 
-/* Begins to accept on fd, which stays the caller's. `address` as configured ("localhost:9901") or
+/* Begins to accept on fd, which stays the caller's. `address` as configured ("localhost:9901"), or
  * the path of the socket. ERR_limit: no more doors. */
 must_use enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str address);
 
-/* Stops accepting; what is under way is answered, followers are let go. */
-void admin_drain(struct admin *admin);
+/* Stops accepting on all doors. What is under way goes on. */
+void admin_shut(struct admin *admin);
 
-/* Every connection must have ended. */
+/* Ends what is under way: answers are finished, followers and those who wait are let go. */
+void admin_drain(struct admin *admin);
+bool admin_is_empty(const struct admin *admin);
+
+/* admin_is_empty must hold; http_abort(&admin->http) and some turns of the loop see to it. */
 void admin_fini(struct admin *admin);
 
 /* Answers those who wait for that reload or one before it. */
 void admin_reloaded(struct admin *admin, const struct admin_outcome *outcome);
+
+/* Brings the steward's numbers up to date: process, roster, cells, snapshots, log. */
+void admin_count(struct admin *admin, const struct admin_state *state);

@@ -148,9 +148,11 @@ static void take_rules(struct upstream_live *upstream, const struct upstream *fr
                 .pool_age_ns = from->pool_age_ns,
                 .pool_max = from->pool_max,
         };
-        upstream->dns_min_ns = from->dns_min_ns;
-        upstream->dns_max_ns = from->dns_max_ns;
-        upstream->dns_stale_ns = from->dns_stale_ns;
+        upstream->dns = (struct dns_rule){
+                .ttl_min_ns = from->dns_min_ns,
+                .ttl_max_ns = from->dns_max_ns,
+                .stale_ns = from->dns_stale_ns,
+        };
 }
 
 /* The target as it was, taken out of the list; NULL when it is a new one. */
@@ -175,7 +177,8 @@ static void take_targets(struct upstream_live *upstream, const struct upstream *
                 struct target_live *kept = take_old(old, old_count, target->url);
                 if (kept == NULL)
                         kept = target_live_make(upstream, target);
-                kept->target.weight = target->weight;
+                else
+                        target_live_keep(kept, target->weight);
                 upstream->targets[i] = kept;
         }
         for (uint32_t i = 0; i < old_count; i++) {

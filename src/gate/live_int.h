@@ -14,10 +14,11 @@
 #include "base/arena.h"
 #include "gate/live.h"
 #include "gate/worker.h"
+#include "io/dns.h"
 
 enum {
         ENDPOINTS_MAX = BALANCE_TARGETS_MAX, /* of one upstream; further addresses are not used */
-        ADDRESSES_MAX = 64,                  /* of one name */
+        ADDRESSES_MAX = DNS_ADDRS_MAX,       /* of one name */
 };
 
 /* How long connecting may take where addresses of another family are there to be tried
@@ -99,7 +100,10 @@ struct target_live {
         uint32_t addr_count;
         int family;      /* in use where there are two */
         bool is_settled; /* it has addresses, or it is known that there are none */
-        struct dns_watch *watch;
+        bool is_followed;
+        bool is_inherited; /* the addresses are of a watch under other rules, the last good ones */
+        struct dns_rule rule; /* by which it is followed */
+        struct dns_watch watch;
 };
 
 /* What goes to one worker. */
@@ -122,7 +126,7 @@ struct upstream_live {
         uint32_t holds;
         unsigned acks; /* workers whose lane is gone */
         bool is_dropped;
-        uint64_t dns_min_ns, dns_max_ns, dns_stale_ns;
+        struct dns_rule dns;
         struct endpoint_rules rules;
         struct target_live **targets;
         uint32_t target_count, generation;
@@ -142,6 +146,9 @@ struct live {
 /* live_names.c: a target, followed from now on. */
 struct target_live *target_live_make(struct upstream_live *upstream,
                                      const struct upstream_target *target);
+
+/* It is in the new configuration, too. */
+void target_live_keep(struct target_live *target, uint32_t weight);
 void target_live_free(struct target_live *target);
 
 /* Makes its set anew from its targets, and sends it if it is another one. */

@@ -23,25 +23,78 @@ static void set_addrs(struct target_live *target, const struct addr *addrs, uint
                 count = ADDRESSES_MAX;
         live_memory_free(target->addrs);
         target->addrs = live_memory((count + 1) * sizeof *addrs);
-        if (count > 0)
-                memcpy(target->addrs, addrs, count * sizeof *addrs);
+        for (uint32_t i = 0; i < count; i++) {
+                target->addrs[i] = addrs[i];
+                addr_set_port(&target->addrs[i], target->target.port);
+        }
         target->addr_count = count;
         target->is_settled = true;
+}
+
+/* ---- names ---- */
+
+static void take_answer(struct target_live *target)
+{
+        const struct dns_watch *watch = &target->watch;
+        bool is_answer = watch->count > 0 || watch->error == ERR_missing;
+        if (!watch->is_settled || (target->is_inherited && !is_answer))
+                return;
+        target->is_inherited = false;
+        set_addrs(target, watch->addrs, watch->count);
+}
+
+static void changed(struct dns_watch *watch)
+{
+        struct target_live *target = container_of(watch, struct target_live, watch);
+        take_answer(target);
+        upstream_live_renew(target->upstream);
+}
+
+/* Until the first answer under new rules comes, the addresses stay as they are. */
+static void follow(struct target_live *target)
+{
+        const struct upstream_live *upstream = target->upstream;
+        struct dns *dns = upstream->live->dns;
+        target->rule = upstream->dns;
+        target->is_followed = true;
+        target->is_inherited = target->addr_count > 0;
+        target->watch = (struct dns_watch){.changed = changed};
+        if (dns == NULL ||
+            dns_watch_begin(dns, &target->watch, target->target.host, &target->rule) != ERR_ok) {
+                target->is_followed = false;
+                target->is_settled = true;
+                return;
+        }
+        take_answer(target);
+}
+
+static bool is_rule_eq(const struct dns_rule *a, const struct dns_rule *b)
+{
+        return a->family == b->family && a->ttl_min_ns == b->ttl_min_ns &&
+               a->ttl_max_ns == b->ttl_max_ns && a->stale_ns == b->stale_ns;
+}
+
+void target_live_keep(struct target_live *target, uint32_t weight)
+{
+        target->target.weight = weight;
+        if (!target->is_followed || is_rule_eq(&target->rule, &target->upstream->dns))
+                return;
+        dns_watch_end(&target->watch);
+        follow(target);
 }
 
 /* `localhost` is both loopback addresses; one of them missing is no error. */
 static bool set_fixed(struct target_live *target)
 {
         struct addr addrs[2];
-        uint16_t port = target->target.port;
         if (str_eq_nocase(target->target.host, S("localhost"))) {
-                CHECK(addr_read_ip(S("127.0.0.1"), port, &addrs[0]) == ERR_ok);
-                CHECK(addr_read_ip(S("::1"), port, &addrs[1]) == ERR_ok);
+                CHECK(addr_read_ip(S("127.0.0.1"), 0, &addrs[0]) == ERR_ok);
+                CHECK(addr_read_ip(S("::1"), 0, &addrs[1]) == ERR_ok);
                 target->family = AF_INET;
                 set_addrs(target, addrs, 2);
                 return true;
         }
-        if (addr_read_ip(target->target.host, port, &addrs[0]) != ERR_ok)
+        if (addr_read_ip(target->target.host, 0, &addrs[0]) != ERR_ok)
                 return false;
         set_addrs(target, addrs, 1);
         return true;
@@ -61,12 +114,14 @@ struct target_live *target_live_make(struct upstream_live *upstream,
         target->target.path = put(&at, from->path);
         target->family = AF_INET6;
         if (!set_fixed(target))
-                target->is_settled = true;
+                follow(target);
         return target;
 }
 
 void target_live_free(struct target_live *target)
 {
+        if (target->is_followed)
+                dns_watch_end(&target->watch);
         live_memory_free(target->addrs);
         live_memory_free(target);
 }

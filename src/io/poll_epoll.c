@@ -171,24 +171,28 @@ static enum err kernel_accept(void *self, int listener, struct addr *ret_peer, i
         return ERR_ok;
 }
 
+/* A call that a signal broke off is made again at once: the edge that led here does not come twice.
+ */
 static ssize_t kernel_recv(void *self, int fd, void *to, size_t len)
 {
         (void)self;
-        ssize_t n = recv(fd, to, len, 0);
+        ssize_t n;
+        do {
+                n = recv(fd, to, len, 0);
+        } while (unlikely(n < 0) && errno == EINTR);
         return n >= 0 ? n : -(ssize_t)err_from_errno(errno);
 }
 
 static ssize_t kernel_send(void *self, int fd, const struct iovec *iov, int count)
 {
         (void)self;
+        struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
+                                 .msg_iovlen = (size_t)count};
         ssize_t n;
-        if (count == 1) {
-                n = send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL);
-        } else {
-                struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
-                                         .msg_iovlen = (size_t)count};
-                n = sendmsg(fd, &message, MSG_NOSIGNAL);
-        }
+        do {
+                n = count == 1 ? send(fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                               : sendmsg(fd, &message, MSG_NOSIGNAL);
+        } while (unlikely(n < 0) && errno == EINTR);
         return n >= 0 ? n : -(ssize_t)err_from_errno(errno);
 }
 

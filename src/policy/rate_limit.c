@@ -108,7 +108,8 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *s)
         bool is_proved = find_cell(ex, conf, &cell);
         state->answer = bucket_take(ex_buckets(ex, is_proved), cell, &conf->bucket, 1, ex_now(ex));
         state->is_counted = true;
-        ex_note(ex, STR_FMT ", %llu left", STR_ARG(conf->policy_item),
+        ex_note(ex, "%lld in %lld s, %llu left", (long long)conf->burst,
+                (long long)((conf->rate.period_ns + SECOND - 1) / SECOND),
                 (unsigned long long)state->answer.remaining);
         if (state->answer.is_admitted)
                 return VERDICT_PASS;

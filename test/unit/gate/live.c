@@ -1,5 +1,4 @@
-/* live.c -- what gate/live.h promises: health, reloads, and names with addresses in two families.
- */
+/* live.c -- what gate/live.h promises: health, and what survives reloads. */
 #include "proxy.h"
 
 /* ---- health ---- */
@@ -218,74 +217,6 @@ static void without_a_target_there_is_none(void **state)
         assert_has(ask(one, GET), "no-target");
 }
 
-/* ---- two families ---- */
-
-static void localhost_is_where_somebody_listens(void **state)
-{
-        (void)state;
-        static const char *const places[] = {"127.0.0.1:8000", "[::1]:8001"};
-        static const char *const urls[] = {"http://localhost:8000", "http://localhost:8001"};
-        for (unsigned i = 0; i < 2; i++) {
-                server_open(&world, &servers[i], places[i], OK);
-                terms.retry_attempts = 1;
-                use(configure(i, URLS(urls[i])));
-                assert_has(ask(one, POST_5), "200 OK");
-                world_run(&world, 10 * MS);
-                assert_true(live_is_settled(live));
-                uint64_t opens = sim_calls(world.sim, SIM_OPEN);
-                ask_often(10, POST, "200 OK");
-                assert_int_equal(sim_calls(world.sim, SIM_OPEN), opens);
-                assert_int_equal(seen.tries, 1);
-                assert_false(state_of(places[i]).is_standby);
-                assert_int_equal(state_of(places[i]).share, 256);
-        }
-}
-
-static void a_family_that_is_lost_costs_a_quarter_of_a_second(void **state)
-{
-        (void)state;
-        struct addr v4 = world_addr("127.0.0.1:8000");
-        sim_blackhole(world.sim, &v4, true);
-        server_open(&world, &servers[0], "[::1]:8000", OK);
-        use(configure(0, URLS("http://localhost:8000")));
-        uint64_t start = sim_now(world.sim);
-        guest_say(one, POST);
-        while (one->heard.len == 0)
-                world_run(&world, MS);
-        assert_in_range(sim_now(world.sim) - start, 250 * MS, 270 * MS);
-        assert_int_equal(seen.free_tries, 1);
-}
-
-static void when_the_family_in_use_breaks_the_other_takes_over(void **state)
-{
-        (void)state;
-        struct addr v4 = world_addr("127.0.0.1:8000");
-        server_open(&world, &servers[0], "127.0.0.1:8000", OK);
-        server_open(&world, &servers[1], "[::1]:8000", OK);
-        use(configure(0, URLS("http://localhost:8000")));
-        ask_often(4, GET, "200 OK");
-        assert_int_equal(servers[0].requests, 4);
-        assert_int_equal(servers[1].requests, 0);
-        sim_blackhole(world.sim, &v4, true);
-        server_hang_up(&servers[0], true);
-        world_run(&world, 100 * MS);
-        ask_often(4, GET, "200 OK");
-        assert_int_equal(servers[1].requests, 4);
-        assert_true(state_of("127.0.0.1:8000").is_standby);
-}
-
-static void where_neither_family_is_reached_that_is_told_once(void **state)
-{
-        (void)state;
-        terms.retry_attempts = 1;
-        use(configure(0, URLS("http://localhost:8000")));
-        for (unsigned i = 0; i < 20; i++) {
-                assert_has(ask(one, GET), "502");
-                assert_int_equal(seen.tries, 2);
-        }
-        assert_false(state_of("127.0.0.1:8000").is_out);
-}
-
 #define test(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -304,10 +235,6 @@ int main(void)
                 test(a_name_that_comes_back_before_it_is_gone_is_a_new_one),
                 test(new_limits_of_pools_hold_for_connections_that_are_there),
                 test(without_a_target_there_is_none),
-                test(localhost_is_where_somebody_listens),
-                test(a_family_that_is_lost_costs_a_quarter_of_a_second),
-                test(when_the_family_in_use_breaks_the_other_takes_over),
-                test(where_neither_family_is_reached_that_is_told_once),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

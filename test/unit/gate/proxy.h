@@ -6,6 +6,7 @@
 #include "gate/live.h"
 #include "gate/upstream.h"
 #include "gate/worker.h"
+#include "io/dns.h"
 
 #define OK     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define BUSY   "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"
@@ -20,6 +21,7 @@ static maybe_unused struct world world;
 static maybe_unused struct worker worker;
 static maybe_unused struct worker *const workers[] = {&worker};
 static maybe_unused struct live *live;
+static maybe_unused struct dns *dns;
 static maybe_unused struct server servers[SERVERS];
 static maybe_unused struct guest callers[CALLERS];
 static maybe_unused struct guest *const one = &callers[0], *const two = &callers[1];
@@ -45,6 +47,30 @@ static maybe_unused struct {
         uint32_t retry_after;
         uint64_t hash;
 } seen;
+
+/* ---- the name server ---- */
+
+/* What it answers to every question: addresses separated by blanks; NULL: it says nothing. */
+static maybe_unused const char *name_answer;
+static maybe_unused enum err name_error;
+static maybe_unused unsigned name_questions;
+
+static maybe_unused void on_question(void *arg, struct dns_name *name, struct str text,
+                                     enum dns_family family)
+{
+        struct addr addrs[8];
+        struct dns_answer answer = {.addrs = addrs, .ttl = 10, .error = name_error};
+        struct str rest = name_answer == NULL ? STR_NONE : str_of(name_answer);
+        (void)arg, (void)text, (void)family;
+        name_questions++;
+        while (rest.len > 0) {
+                struct str ip = str_cut(&rest, ' ');
+                assert_int_equal(addr_read_ip(ip, 0, &addrs[answer.count++]), ERR_ok);
+        }
+        if (name_answer == NULL && name_error == ERR_ok)
+                answer.error = ERR_timeout;
+        dns_give(name, &answer);
+}
 
 /* ---- the site ---- */
 
@@ -247,7 +273,12 @@ static maybe_unused int begin(void **state)
         http_init(&worker.http, world.loop);
         lanes_init(&worker);
         world_open(&world, &worker.http, &site);
-        live = live_make(world.loop, NULL, workers, 1);
+        dns = dns_make(world.loop, &(struct dns_conf){0});
+        dns_set_ask(dns, on_question, NULL);
+        name_answer = NULL;
+        name_error = ERR_ok;
+        name_questions = 0;
+        live = live_make(world.loop, dns, workers, 1);
         server_open(&world, &servers[0], "10.0.0.2:80", OK);
         server_open(&world, &servers[1], "10.0.0.3:80", OK);
         server_open(&world, &servers[2], "10.0.0.4:80", OK);
@@ -288,6 +319,7 @@ static maybe_unused int end(void **state)
         lanes_fini(&worker);
         loop_turn(world.loop, 0);
         live_free(live);
+        dns_free(dns);
         http_fini(&worker.http);
         world_end(&world);
         return 0;

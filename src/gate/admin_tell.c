@@ -1,0 +1,118 @@
+/* admin_tell.c -- /livez, /readyz and /metrics, and the numbers that nobody counts but the steward
+ * knows. */
+#include "gate/admin_int.h"
+#include "gate/exposition.h"
+#include "io/usage.h"
+#include "wire/json_put.h"
+
+static const struct str PLAIN = S_INIT("text/plain; charset=utf-8");
+static const struct str JSON = S_INIT("application/json");
+
+/* That this is answered says that the steward turns; a worker that does not is the watchdog's. */
+void serve_livez(struct visit *visit)
+{
+        if (visit_wants_json(visit))
+                visit_answer(visit, 200, JSON, S("{\"status\":\"live\"}\n"));
+        else
+                visit_answer(visit, 200, PLAIN, S("live\n"));
+}
+
+static struct str readiness(struct visit *visit, const struct admin_state *state, bool is_ready)
+{
+        struct text out = text_grow(visit_arena(visit), 16 * 1024);
+        struct json_put put = json_put_on(&out);
+        struct str rest = state->not_ready;
+        put_begin(&put, '{');
+        put_text_at(&put, "status", is_ready ? S("ready") : S("not ready"));
+        put_key(&put, "reasons");
+        put_begin(&put, '[');
+        if (state->is_draining)
+                put_text(&put, S("draining"));
+        while (rest.len > 0)
+                put_text(&put, str_cut(&rest, '\n'));
+        put_end(&put, ']');
+        put_end(&put, '}');
+        text_char(&out, '\n');
+        return text_str(&out);
+}
+
+void serve_readyz(struct visit *visit)
+{
+        struct admin_state state = {0};
+        visit->admin->calls.state(visit->admin->calls.arg, &state);
+        bool is_ready = state.not_ready.len == 0 && !state.is_draining;
+        uint16_t status = is_ready ? 200 : 503;
+        if (visit_wants_json(visit)) {
+                visit_answer(visit, status, JSON, readiness(visit, &state, is_ready));
+                return;
+        }
+        struct str text = S("ready\n");
+        if (!is_ready)
+                text = arena_format(visit_arena(visit), "not ready\n%s" STR_FMT "\n",
+                                    state.is_draining ? "draining\n" : "",
+                                    STR_ARG(str_first(state.not_ready, 4096)));
+        visit_answer(visit, status, PLAIN, text);
+}
+
+/* ---- metrics ---- */
+
+static void count_cells(struct counts *counts, const struct bucket_table *table, bool is_known)
+{
+        if (table->header == NULL)
+                return;
+        struct bucket_counts found = bucket_counts(table);
+        counts_set(counts, is_known ? COUNT_cells_known : COUNT_cells_strangers, found.cells);
+        counts_set(counts, is_known ? COUNT_cells_made_known : COUNT_cells_made_strangers,
+                   found.made);
+        counts_set(counts, is_known ? COUNT_cells_evicted_known : COUNT_cells_evicted_strangers,
+                   found.evicted);
+}
+
+void admin_count(struct admin *admin, const struct admin_state *state)
+{
+        struct counts *counts = admin->counts;
+        struct usage usage;
+        usage_read(&usage);
+        counts_set(counts, COUNT_cpu, usage.cpu_ns);
+        counts_set(counts, COUNT_rss, usage.rss_bytes);
+        counts_set(counts, COUNT_fds, usage.fds);
+        counts_set(counts, COUNT_fds_max, usage.fds_max);
+        counts_set(counts, COUNT_started, state->started);
+        counts_set(counts, COUNT_reloads_good, state->reload.good);
+        counts_set(counts, COUNT_reloads_bad, state->reload.bad);
+        counts_set(counts, COUNT_reload_good, state->reload.wall == 0 || state->reload.is_good);
+        counts_set(counts, COUNT_reload_time, state->config_wall);
+        if (admin->gate->board != NULL)
+                counts_set(counts, COUNT_snapshots, pin_alive(admin->gate->board));
+        if (admin->gate->roster != NULL) {
+                struct roster_counts roster = roster_counts(admin->gate->roster);
+                counts_set(counts, COUNT_consumers, roster.consumers);
+                counts_set(counts, COUNT_keys, roster.keys);
+                counts_set(counts, COUNT_roster_bytes, roster.bytes);
+        }
+        count_cells(counts, &admin->gate->known, true);
+        count_cells(counts, &admin->gate->strangers, false);
+        if (admin->journal != NULL)
+                journal_count(admin->journal);
+}
+
+static bool next_metrics(struct visit *visit, struct text *out)
+{
+        return exposition_next(visit->maker, out);
+}
+
+void serve_metrics(struct visit *visit)
+{
+        struct admin *admin = visit->admin;
+        struct admin_state state = {0};
+        struct exposition *exposition = arena_new(visit_arena(visit), struct exposition);
+        admin->calls.state(admin->calls.arg, &state);
+        admin_count(admin, &state);
+        exposition->board = admin->gate->counts;
+        exposition->live = admin->gate->live;
+        exposition->each_target = admin->gate->live == NULL ? NULL : live_each;
+        exposition->version = arena_str(visit_arena(visit), state.version);
+        exposition->config = arena_str(visit_arena(visit), state.config_hash);
+        exposition->form = exposition_form(&visit->ex->req.head.fields);
+        visit_stream(visit, exposition_type(exposition->form), next_metrics, exposition);
+}
