@@ -41,15 +41,9 @@ void answer_problem(struct exchange *ex, struct trip *trip, enum reason reason)
         };
         enum problem_form form = problem_form(&ex->req.head.fields);
         struct text body = text_over(ex->http->scratch, PROBLEM_MAX);
-        char line[256];
-        struct text proxy_status = text_over(line, sizeof line);
         trip->outcome = reason;
         answer_begin(ex, trip, problem_status(&problem));
-        fields_add_known(&ex->res.head.fields, NAME_content_type, problem_type(form));
-        proxy_status_put(&proxy_status, reason, STR_NONE);
-        if (proxy_status.len > 0)
-                fields_add_known(&ex->res.head.fields, NAME_proxy_status,
-                                 arena_str(&ex->arena, text_str(&proxy_status)));
+        problem_put_fields(&problem, form, &ex->res.head.fields, &ex->arena);
         problem_put(&problem, form, &body);
         body_fill(&ex->res.body, text_str(&body));
 }

@@ -71,12 +71,16 @@ static void json_STATUS(struct text *out, struct str name, uint64_t value, bool 
         json_COUNT(out, name, value, is_first);
 }
 
-static void json_SECONDS(struct text *out, struct str name, uint64_t ns, bool *is_first)
+static void json_DURATION(struct text *out, struct str name, uint64_t ns, bool *is_first)
 {
-        if (ns == 0)
-                return;
         key(out, name, is_first);
         text_decimal(out, ns, 9);
+}
+
+static void json_SECONDS(struct text *out, struct str name, uint64_t ns, bool *is_first)
+{
+        if (ns > 0)
+                json_DURATION(out, name, ns, is_first);
 }
 
 static void json_ADDRESS(struct text *out, struct str name, const uint8_t *address, bool *is_first)

@@ -11,6 +11,7 @@
 #define TYPE_NUMBER       "\"type\":\"integer\",\"minimum\":0"
 #define TYPE_COUNT        "\"type\":\"integer\",\"minimum\":1"
 #define TYPE_STATUS       "\"type\":\"integer\",\"minimum\":100,\"maximum\":999"
+#define TYPE_DURATION     "\"type\":\"number\",\"minimum\":0"
 #define TYPE_SECONDS      "\"type\":\"number\",\"exclusiveMinimum\":0"
 
 static void put_property(struct text *out, const char *name, const char *type, const char *help)
@@ -62,7 +63,8 @@ void line_schema_put(struct text *out)
         put_property(out, "span_id", "\"type\":\"string\",\"pattern\":\"^[0-9a-f]{16}$\"",
                      "Id of the gateway's span.");
         text_put(out, S(",\"attributes\":{\"type\":\"object\",\"additionalProperties\":false,"
-                        "\"required\":[\"http.request.body.size\",\"http.response.body.size\","
+                        "\"required\":[\"http.server.request.duration\",\"http.request.body.size\","
+                        "\"http.response.body.size\","
                         "\"client.address\",\"gatehouse.reason\"],\"properties\":{"));
         put_attributes(out);
         text_put(out, S("}}}}\n"));

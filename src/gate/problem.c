@@ -213,8 +213,8 @@ struct str problem_type(enum problem_form form)
         return form == PROBLEM_HTML ? S("text/html; charset=utf-8") : S("application/problem+json");
 }
 
-static void add_fields(const struct problem *problem, enum problem_form form,
-                       struct fields *response, struct arena *arena)
+void problem_put_fields(const struct problem *problem, enum problem_form form,
+                        struct fields *response, struct arena *arena)
 {
         fields_set_known(response, NAME_content_type, problem_type(form));
         fields_set_known(response, NAME_cache_control, S("no-store"));
@@ -236,7 +236,7 @@ struct str problem_make(const struct problem *problem, const struct fields *requ
         enum problem_form form = problem_form(request);
         struct text out = text_grow(arena, PROBLEM_MAX);
         problem_put(problem, form, &out);
-        add_fields(problem, form, response, arena);
+        problem_put_fields(problem, form, response, arena);
         return text_str(&out);
 }
 

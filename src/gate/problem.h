@@ -46,6 +46,10 @@ enum problem_form problem_form(const struct fields *request);
  * fit are left out. */
 void problem_put(const struct problem *problem, enum problem_form form, struct text *out);
 
+/* Sets Content-Type, Cache-Control, Retry-After and Proxy-Status of the response. */
+void problem_put_fields(const struct problem *problem, enum problem_form form,
+                        struct fields *response, struct arena *arena);
+
 /* All of it for an answer whose memory is `arena`: negotiates with the request's fields, sets
  * Content-Type, Cache-Control, Retry-After and Proxy-Status of the response, returns the body. */
 struct str problem_make(const struct problem *problem, const struct fields *request,
