@@ -39,10 +39,10 @@ static void recount(struct outlet *outlet, enum outlet_drop why, uint64_t lines)
 }
 
 /* Goes to the first whole line in the queue: what is before it was begun elsewhere. */
-static void drop_torn(struct outlet *outlet)
+static void drop_torn(struct outlet *outlet, enum outlet_drop why)
 {
         if (outlet->is_mid)
-                recount(outlet, why_dropped(outlet), 1);
+                recount(outlet, why, 1);
         while (outlet->is_mid && outlet->queue.len > 0) {
                 struct slice piece = buf_peek(&outlet->queue);
                 uint8_t *end = memchr(piece.ptr, '\n', piece.len);
@@ -83,7 +83,7 @@ static void shut(struct outlet *outlet)
         if (outlet->is_owned && outlet->fd >= 0)
                 close(outlet->fd);
         outlet->fd = -1;
-        drop_torn(outlet);
+        drop_torn(outlet, why_dropped(outlet));
 }
 
 static void fail(struct outlet *outlet, enum err err, uint64_t now)
@@ -131,7 +131,7 @@ void outlet_open_fd(struct outlet *outlet, struct loop *loop, int fd)
 
 static void give_up_queue(struct outlet *outlet, enum outlet_drop why)
 {
-        drop_torn(outlet);
+        drop_torn(outlet, why);
         while (outlet->queue.len > 0) {
                 struct slice piece = buf_peek(&outlet->queue);
                 uint64_t lines = 0;
@@ -241,11 +241,12 @@ void outlet_reopen(struct outlet *outlet, uint64_t now)
         while (outlet->fd >= 0 && write_all(outlet, now)) {
         }
         int old = outlet->fd;
+        enum outlet_drop why = why_dropped(outlet);
         if (open_path(outlet) != ERR_ok)
                 return; /* the old one is better than none, and is looked at again */
         if (old >= 0) {
                 close(old);
-                drop_torn(outlet);
+                drop_torn(outlet, why);
         }
         outlet->reopened++;
 }

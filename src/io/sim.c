@@ -465,6 +465,7 @@ static ssize_t port_send(void *self, int fd, const struct iovec *iov, int count)
 
 static void port_shut(void *self, int fd)
 {
+        CHECK(!plug_at(self, fd)->is_shut);
         plug_shut(plug_at(self, fd));
 }
 

@@ -238,6 +238,37 @@ static void a_full_disk_drops_whole_lines_and_recovers(void **state)
         assert_int_equal(count_lines(read_file(path)) + dropped(), put_count);
 }
 
+/* The disk is full in the middle of a line, and then the file is rotated away. */
+static void a_new_file_does_not_begin_with_half_a_line(void **state)
+{
+        (void)state;
+        struct rlimit limit, tight;
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+        tight = limit;
+        tight.rlim_cur = 50001;
+        assert_int_equal(outlet_open(&outlet, loop, str_of(path)), ERR_ok);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+        put(1000);
+        flush_for(100 * MS);
+        assert_int_equal(outlet.error, ERR_full);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+        assert_int_equal(rename(path, other_path), 0);
+        struct outlet before = outlet;
+        close(outlet.fd); /* whatever is left may go to the new file only */
+        outlet.fd = open("/dev/full", O_WRONLY);
+        assert_true(before.is_mid && outlet.fd >= 0);
+        outlet_reopen(&outlet, now);
+        flush_for(SEC);
+        outlet_close(&outlet);
+        unsigned new_count = count_lines(read_file(path));
+        struct str old = read_file(other_path);
+        assert_int_equal(old.len, 50001);
+        while (old.len > 0 && old.ptr[old.len - 1] != '\n')
+                old.len--;
+        assert_int_equal(outlet.dropped[OUTLET_FAILED], 1);
+        assert_int_equal(count_lines(old) + new_count + 1, put_count);
+}
+
 static void a_device_without_space_does_not_spin(void **state)
 {
         (void)state;
@@ -415,6 +446,7 @@ int main(void)
                 TEST(a_file_that_cannot_be_made_yet_comes_later),
                 TEST(a_path_that_is_too_long_is_refused),
                 TEST(a_full_disk_drops_whole_lines_and_recovers),
+                TEST(a_new_file_does_not_begin_with_half_a_line),
                 TEST(a_device_without_space_does_not_spin),
                 TEST(a_full_pipe_does_not_block_and_goes_on_when_it_is_read),
                 TEST(a_full_blocking_pipe_does_not_block_either),

@@ -82,6 +82,28 @@ static void what_does_not_fit_is_dropped_and_counted(void **state)
         assert_int_equal(ring_dropped(ring), 3);
 }
 
+static void what_was_not_read_yet_is_not_given_back(void **state)
+{
+        (void)state;
+        struct ring_message message;
+        uint8_t bytes[1000];
+        for (unsigned i = 0; i < 8; i++) {
+                memset(bytes, (int)i, sizeof bytes);
+                assert_true(ring_put(ring, i, bytes, sizeof bytes));
+        }
+        assert_true(ring_next(ring, &message));
+        ring_release(ring);
+        memset(bytes, 0xff, sizeof bytes);
+        while (ring_put(ring, 99, bytes, sizeof bytes)) {
+        }
+        for (unsigned i = 1; i < 8; i++) {
+                assert_true(ring_next(ring, &message));
+                assert_int_equal(message.kind, i);
+                memset(bytes, (int)i, sizeof bytes);
+                assert_memory_equal(message.bytes.ptr, bytes, sizeof bytes);
+        }
+}
+
 static void a_message_longer_than_a_quarter_is_dropped(void **state)
 {
         (void)state;
@@ -200,6 +222,7 @@ int main(void)
                 TEST(messages_come_out_as_they_went_in),
                 TEST(what_is_reserved_and_not_committed_is_not_there),
                 TEST(what_does_not_fit_is_dropped_and_counted),
+                TEST(what_was_not_read_yet_is_not_given_back),
                 TEST(a_message_longer_than_a_quarter_is_dropped),
                 TEST(committing_what_was_not_reserved_is_our_bug),
                 TEST(every_message_is_in_one_piece),
