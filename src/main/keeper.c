@@ -189,6 +189,8 @@ void keeper_child_ready(struct keeper *keeper, struct child *child)
         binder_prune(&keeper->binder);
         if (!keeper->has_served)
                 privs_keep_less();
+        if (!keeper->has_served && keeper->served != NULL)
+                keeper->served();
         keeper->has_served = true;
         notify_say(&keeper->notify, S("READY=1\nSTATUS=serving"));
         if (keeper->is_reload_due) {

@@ -13,6 +13,7 @@ struct keeper_options {
         uint64_t stall_ms;       /* how long its steward may be silent; 0: 30 s */
         int argc;                /* as main got them: shown again by the next binary */
         char **argv;
+        void (*served)(void); /* once, when it serves for the first time; NULL: nobody asks */
 };
 
 /* First thing in main: if this process was started by a keeper (as data process, as its heir in an

@@ -116,6 +116,7 @@ int keeper_run(const struct keeper_options *options)
         keeper->start.document_fd = -1;
         keeper->argc = options->argc;
         keeper->argv = options->argv;
+        keeper->served = options->served;
         keeper->ready_ms = options->ready_ms != 0 ? options->ready_ms : READY_MS;
         keeper->stall_ms = options->stall_ms != 0 ? options->stall_ms : STALL_MS;
         if (!can_be_told(&options->start)) {

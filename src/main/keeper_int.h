@@ -89,6 +89,7 @@ struct keeper {
         int signals;
         int argc;
         char **argv;
+        void (*served)(void);
         int exit_code;
         bool is_stopping, has_served, is_reload_due;
         bool is_detached; /* nohup: the end of a terminal is nothing to it */
