@@ -225,7 +225,8 @@ bool load_run(struct load *load, const struct load_request *request, struct aren
         faults_init(&load->faults, arena, &load->sources);
         set_dir(load);
         const struct json *root = request->text.ptr != NULL
-                                          ? parse(load, request->path, request->text)
+                                          ? parse(load, request->path,
+                                                  arena_str(arena, request->text))
                                           : read_document(load, request->path, NULL);
         load->is_missing = root == NULL && load->documents == 0;
         root = as_object(load, root);

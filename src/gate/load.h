@@ -31,7 +31,7 @@ enum {
 
 struct load_request {
         struct str path;        /* of the root file; with text: how messages call it */
-        struct str text;        /* the root file itself, where it is none; NULL ptr: read path */
+        struct str text;        /* the root file itself, copied; NULL ptr: read path */
         struct str environment; /* "prod": environments/prod.yaml is merged over; empty: none */
         const struct world *world;
 };

@@ -35,6 +35,19 @@ static void three_lines_are_enough(void **state)
         assert_int_equal(run.load.hash.len, 64);
 }
 
+static void a_document_given_as_text_may_go_once_it_was_read(void **state)
+{
+        char text[sizeof minimal];
+        struct load_request request = {.path = S("given"), .world = &run.world};
+        (void)state;
+        memcpy(text, minimal, sizeof minimal);
+        request.text = str_of(text);
+        assert_true(load_run(&run.load, &request, &run.arena));
+        memset(text, 'x', sizeof text);
+        const struct json *node = json_pointer(run.load.root, S("/apis/orders/upstream"));
+        assert_str(json_raw(node), "http://localhost:9000");
+}
+
 static void a_file_that_is_not_there_is_said_to_be_missing(void **state)
 {
         (void)state;
@@ -318,6 +331,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(three_lines_are_enough, begin, end),
+                cmocka_unit_test_setup_teardown(a_document_given_as_text_may_go_once_it_was_read,
+                                                begin, end),
                 cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_said_to_be_missing,
                                                 begin, end),
                 cmocka_unit_test_setup_teardown(an_empty_file_is_an_empty_gateway, begin, end),
