@@ -1,0 +1,267 @@
+/* gateway.c -- where a running gate is, and what a command makes of its answers. */
+#include "cmd/gateway.h"
+
+#include <netdb.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "wire/unit.h"
+
+enum { ADMIN_PORT = 9901, SHOWN_MAX = 64 * 1024 };
+
+#define TIMEOUT_NS (5 * SECOND)
+
+/* Places to look at, and what came of each. */
+struct search {
+        struct call *call;
+        struct gateway_place places[GATEWAY_PLACES_MAX];
+        enum err found[GATEWAY_PLACES_MAX];
+        size_t count;
+};
+
+/* ---- places ---- */
+
+static void add_socket(struct search *search, struct str path)
+{
+        for (size_t i = 0; i < search->count; i++) {
+                if (str_eq(search->places[i].socket, path))
+                        return;
+        }
+        if (search->count < GATEWAY_PLACES_MAX)
+                search->places[search->count++] = (struct gateway_place){
+                        .socket = path, .text = path, .host = S("localhost")};
+}
+
+/* Places being collected. */
+struct found {
+        struct arena *arena;
+        const struct host_port *host_port;
+        struct gateway_place *places;
+        size_t count, most;
+};
+
+static void add_address(struct found *found, const struct addr *addr)
+{
+        struct str host = found->host_port->host;
+        bool is_v6 = str_find(host, ':') >= 0;
+        if (found->count == found->most)
+                return;
+        struct gateway_place *place = &found->places[found->count++];
+        *place = (struct gateway_place){.addr = *addr};
+        addr_set_port(&place->addr, (uint16_t)found->host_port->port);
+        place->host = arena_format(found->arena, is_v6 ? "[" STR_FMT "]:%d" : STR_FMT ":%d",
+                                   STR_ARG(host), (int)found->host_port->port);
+        place->text = arena_format(found->arena, "http://" STR_FMT, STR_ARG(place->host));
+}
+
+static void add_ip(struct found *found, struct str ip)
+{
+        struct addr addr;
+        if (addr_read_ip(ip, 1, &addr) == ERR_ok)
+                add_address(found, &addr);
+}
+
+static void add_name(struct found *found)
+{
+        struct addrinfo *all = NULL, wanted = {.ai_socktype = SOCK_STREAM};
+        if (getaddrinfo(arena_cstr(found->arena, found->host_port->host), NULL, &wanted, &all) != 0)
+                return;
+        for (const struct addrinfo *one = all; one != NULL; one = one->ai_next) {
+                struct addr addr = {0};
+                if (one->ai_addrlen > sizeof addr.u ||
+                    (one->ai_family != AF_INET && one->ai_family != AF_INET6))
+                        continue;
+                memcpy(&addr.u, one->ai_addr, one->ai_addrlen);
+                add_address(found, &addr);
+        }
+        freeaddrinfo(all);
+}
+
+size_t places_of(struct arena *arena, const struct host_port *host_port,
+                 struct gateway_place *ret_places, size_t most)
+{
+        struct found found = {arena, host_port, ret_places, 0, most};
+        struct addr addr;
+        if (addr_read_ip(host_port->host, 1, &addr) == ERR_ok) {
+                add_address(&found, &addr);
+        } else if (str_is(host_port->host, "localhost")) {
+                add_ip(&found, S("127.0.0.1"));
+                add_ip(&found, S("::1"));
+        } else {
+                add_name(&found);
+        }
+        return found.count;
+}
+
+static void add_host(struct search *search, struct str host, int64_t port)
+{
+        struct host_port host_port = {host, port};
+        search->count += places_of(&search->call->arena, &host_port, search->places + search->count,
+                                   GATEWAY_PLACES_MAX - search->count);
+}
+
+static bool looks_like_path(struct str given)
+{
+        return str_starts(given, S("/")) || str_starts(given, S(".")) ||
+               str_ends(given, S(".sock"));
+}
+
+/* A path, unix:PATH, http://HOST[:PORT] or HOST:PORT. */
+static int add_given(struct search *search, struct str given)
+{
+        struct call *call = search->call;
+        struct host_port host_port;
+        struct url url;
+        if (str_starts(given, S("unix:"))) {
+                add_socket(search, str_skip(given, 5));
+        } else if (looks_like_path(given)) {
+                add_socket(search, given);
+        } else if (str_starts(given, S("https:"))) {
+                return call_fail(call, EXIT_usage,
+                                 "the admin address speaks plain HTTP; leave it on localhost",
+                                 "https is not in this version: " STR_FMT, STR_ARG(given));
+        } else if (url_read(given, &url) == ERR_ok) {
+                bool has_port = str_find(str_skip(given, 7), ':') >= 0;
+                add_host(search, url.host, has_port ? url.port : ADMIN_PORT);
+        } else if (host_port_read(given, &host_port) == ERR_ok) {
+                struct str host = host_port.host.len == 0 ? S("localhost") : host_port.host;
+                add_host(search, host, host_port.port);
+        } else {
+                return call_fail(call, EXIT_usage,
+                                 "--gateway /run/gatehouse/admin.sock, or "
+                                 "--gateway http://localhost:9901",
+                                 "`" STR_FMT "` is neither the path of a socket nor an address",
+                                 STR_ARG(given));
+        }
+        return EXIT_done;
+}
+
+static void add_folder(struct search *search, const char *variable, const char *below)
+{
+        struct str list = str_of(getenv(variable)), folder = str_cut(&list, ':');
+        if (folder.len > 0)
+                add_socket(search, arena_format(&search->call->arena, STR_FMT "%s/admin.sock",
+                                                STR_ARG(folder), below));
+}
+
+static void add_usual(struct search *search)
+{
+        add_folder(search, "RUNTIME_DIRECTORY", "");
+        add_folder(search, "XDG_RUNTIME_DIR", "/gatehouse");
+        add_socket(search, S("/run/gatehouse/admin.sock"));
+        add_host(search, S("localhost"), ADMIN_PORT);
+}
+
+/* ---- finding ---- */
+
+static struct str list_places(const struct search *search)
+{
+        struct text text = text_grow(&search->call->arena, SHOWN_MAX);
+        for (size_t i = 0; i < search->count; i++) {
+                const struct gateway_place *place = &search->places[i];
+                /* Both addresses of localhost are one place to people. */
+                if (i > 0 && str_eq(place->text, search->places[i - 1].text))
+                        continue;
+                text_format(&text, "%s" STR_FMT " (%s)", text.len == 0 ? "" : ", ",
+                            STR_ARG(place->text), err_text(search->found[i]));
+        }
+        return text_str(&text);
+}
+
+static int found_none(const struct search *search, bool is_given)
+{
+        struct call *call = search->call;
+        struct str list = list_places(search);
+        for (size_t i = 0; i < search->count; i++) {
+                if (search->found[i] == ERR_denied)
+                        return call_fail(call, EXIT_denied,
+                                         "be the user that the gate runs as, or use sudo",
+                                         "the socket " STR_FMT " is not yours to open",
+                                         STR_ARG(search->places[i].text));
+        }
+        if (is_given && search->count == 0)
+                return call_fail(call, EXIT_unavailable, NULL,
+                                 "no gateway answers: the name in --gateway has no address");
+        return call_fail(call, EXIT_unavailable,
+                         is_given ? "is that gate running?"
+                                  : "start one with `gate run`, or name it with --gateway",
+                         "no gateway answers at " STR_FMT, STR_ARG(list));
+}
+
+bool gateway_find(struct call *call, enum gateway_need need, struct gateway *ret_gateway,
+                  int *ret_code)
+{
+        struct search search = {.call = call};
+        struct str given = call_flag(call, "gateway");
+        uint64_t timeout_ns = (uint64_t)call_time(call, "timeout", TIMEOUT_NS);
+        *ret_code = EXIT_done;
+        if (given.len > 0)
+                *ret_code = add_given(&search, given);
+        else
+                add_usual(&search);
+        if (*ret_code != EXIT_done)
+                return false;
+        for (size_t i = 0; i < search.count; i++) {
+                const struct gateway_place *place = &search.places[i];
+                int fd;
+                search.found[i] = place_connect(place, timeout_ns, &fd);
+                if (search.found[i] != ERR_ok)
+                        continue;
+                close(fd);
+                if (need == GATEWAY_OBEYS && place->socket.len == 0) {
+                        *ret_code = call_fail(
+                                call, EXIT_unavailable,
+                                "run this as the user of the gate on its machine, or give its "
+                                "socket with --gateway; `admin.socket` in the configuration "
+                                "says where that is",
+                                "the gate at " STR_FMT
+                                " was found by its address, which is read only",
+                                STR_ARG(place->text));
+                        return false;
+                }
+                *ret_gateway = (struct gateway){*place, timeout_ns};
+                return true;
+        }
+        *ret_code = found_none(&search, given.len > 0);
+        return false;
+}
+
+/* ---- answers ---- */
+
+bool gateway_ask(struct call *call, const struct gateway *gateway, const struct question *question,
+                 struct answer *ret_answer, int *ret_code)
+{
+        enum err err = gateway_try(gateway, question, &call->arena, ret_answer);
+        if (err == ERR_ok)
+                return true;
+        const char *help = err == ERR_timeout ? "wait longer with --timeout 30s" : NULL;
+        *ret_code = call_fail(call, EXIT_unavailable, help,
+                              "no answer from the gate at " STR_FMT ": %s",
+                              STR_ARG(gateway->place.text), err_text(err));
+        return false;
+}
+
+const struct json *answer_json(const struct answer *answer, struct arena *arena)
+{
+        static const struct json_limits limits = {.size_max = GATEWAY_ANSWER_MAX,
+                                                  .nodes_max = 4000000};
+        struct json_trouble trouble;
+        const struct json *root;
+        if (json_read(answer->body, &limits, arena, &root, &trouble) != ERR_ok)
+                return NULL;
+        return json_is(root, JSON_OBJECT) ? root : NULL;
+}
+
+int answer_complain(struct call *call, const struct answer *answer, const char *what)
+{
+        const struct json *problem = answer_json(answer, &call->arena);
+        struct str detail = json_str(json_get(problem, S("detail")), &call->arena);
+        if (detail.len == 0)
+                detail = json_str(json_get(problem, S("title")), &call->arena);
+        if (detail.len == 0)
+                detail = arena_format(&call->arena, "status %d", answer->status);
+        int code = answer->status == 403   ? EXIT_denied
+                   : answer->status >= 500 ? EXIT_unavailable
+                                           : EXIT_no;
+        return call_fail(call, (enum exit_code)code, NULL, "%s: " STR_FMT, what, STR_ARG(detail));
+}
