@@ -1,23 +1,30 @@
 /* levels.c -- from a route back to what was written. */
 #include "cmd/levels.h"
 
+/* Nodes of one array lie in the order of the document, so that a route is found by its place. */
+static const struct conf_route *route_at(const struct conf_api *api, const struct json *node)
+{
+        size_t low = 0, high = api->routes_count;
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                if (api->routes[middle].node < node)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < api->routes_count && api->routes[low].node == node ? &api->routes[low] : NULL;
+}
+
 struct levels levels_of(const struct config *config, const struct route *route)
 {
         struct levels levels = {.at = {{&config->policies, &config->enforce}}};
         levels.channel = config_find(config, CONFIG_CHANNEL, route->channel->name);
-        for (size_t i = 0; i < config->apis_count; i++) {
-                if (str_eq(config->apis[i].name, route->api->name))
-                        levels.api = &config->apis[i];
-        }
-        for (size_t i = 0; levels.api != NULL && i < levels.api->routes_count; i++) {
-                if (str_eq(levels.api->routes[i].name, route->name))
-                        levels.route = &levels.api->routes[i];
-        }
+        levels.api = &config->apis[route->api->id];
+        levels.route = route_at(levels.api, route->node);
+        levels.at[2].policies = &levels.api->policies;
         if (levels.channel != NULL)
                 levels.at[1] = (struct level_view){&levels.channel->policies,
                                                    &levels.channel->enforce};
-        if (levels.api != NULL)
-                levels.at[2].policies = &levels.api->policies;
         if (levels.route != NULL)
                 levels.at[3].policies = &levels.route->policies;
         return levels;
