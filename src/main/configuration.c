@@ -8,10 +8,18 @@
 #include "base/check.h"
 #include "gate/count.h"
 #include "main/configuration.h"
+#include "main/desk.h"
 #include "main/openings.h"
 #include "main/sight.h"
 
 enum { FAULTS_TEXT_MAX = 4 << 20 };
+
+static struct str faults_json(struct bundle *bundle)
+{
+        struct text text = text_grow(&bundle->arena, FAULTS_TEXT_MAX);
+        faults_write_json(&bundle->load.faults, &text);
+        return text_str(&text);
+}
 
 static struct str faults_text(struct bundle *bundle)
 {
@@ -125,14 +133,16 @@ static void keep_text(struct reload *reload, struct str text)
                 memcpy(reload->memory, text.ptr, reload->text.len);
 }
 
-static void reload_failed(struct steward *steward, struct str text)
+static void reload_failed(struct steward *steward, struct str text, struct str faults)
 {
         struct reload *reload = &steward->reload;
         reload->is_good = false;
+        reload->bad++;
         reload->wall = wall_now(steward);
         keep_text(reload, text);
         fprintf(stderr, "gate: the configuration was not changed:\n" STR_FMT, STR_ARG(text));
         keeper_link_reload_failed(steward->link, reload->text);
+        desk_tell(steward, text, faults);
 }
 
 static void reload_done(struct steward *steward)
@@ -140,10 +150,12 @@ static void reload_done(struct steward *steward)
         const struct config *config = steward->snapshot->config;
         struct reload *reload = &steward->reload;
         reload->is_good = true;
+        reload->good++;
         reload->wall = wall_now(steward);
         keep_text(reload, STR_NONE);
         keeper_link_reloaded(steward->link, (uint64_t)config->drain / 1000000,
                              (uint64_t)config->stream_drain / 1000000);
+        desk_tell(steward, STR_NONE, S("[]"));
 }
 
 void configuration_reload(struct steward *steward)
@@ -159,12 +171,12 @@ void configuration_reload(struct steward *steward)
         }
         snapshot = bundle_compile(bundle, &steward->gate);
         if (snapshot == NULL) {
-                reload_failed(steward, faults_text(bundle));
+                reload_failed(steward, faults_text(bundle), faults_json(bundle));
                 bundle_free(bundle);
                 return;
         }
         if (openings_bind(steward, snapshot->config) != 0) {
-                reload_failed(steward, S("an address could not be bound\n"));
+                reload_failed(steward, S("an address could not be bound\n"), S("[]"));
                 openings_bind(steward, steward->snapshot->config);
                 bundle_free(bundle);
                 return;

@@ -10,6 +10,7 @@
 #include "base/rand.h"
 #include "gate/count.h"
 #include "main/configuration.h"
+#include "main/desk.h"
 #include "main/openings.h"
 #include "main/privs.h"
 #include "main/shared.h"
@@ -143,10 +144,13 @@ static int begin(struct steward *steward)
                 return code;
         code = openings_bind(steward, config);
         if (code == 0)
+                code = desk_bind(steward, config);
+        if (code == 0)
                 code = give_up_privileges(steward, config);
         if (code != 0)
                 return code;
         sight_begin(steward, config);
+        desk_begin(steward);
         crew_start(&steward->crew);
         configuration_publish(steward, snapshot);
         return 0;
@@ -244,6 +248,7 @@ static void end(struct steward *steward)
         watchdog_stop(&steward->watchdog);
         timer_stop(&steward->look);
         crew_join(&steward->crew);
+        desk_end(steward);
         sight_end(steward);
         keeper_link_drained(steward->link);
         keeper_link_detach(steward->link);

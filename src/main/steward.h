@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "gate/admin.h"
 #include "gate/bundle.h"
 #include "gate/journal.h"
 #include "gate/key.h"
@@ -23,10 +24,21 @@ struct opening {
         bool is_wanted, is_open;
 };
 
+/* The admin site, the doors it has, and what it may ask for. */
+struct desk {
+        struct admin admin;
+        struct admin_calls calls;
+        struct admin_listener listeners[DOORS_MOST];
+        struct bound bound[ADMIN_DOORS_MAX];
+        bool is_socket[ADMIN_DOORS_MAX];
+        unsigned bound_count;
+};
+
 /* What came of the last reload. */
 struct reload {
-        uint64_t number; /* of the last one that was asked for */
-        uint64_t wall;   /* 0: none yet */
+        uint64_t number;    /* of the last one that was asked for */
+        uint64_t wall;      /* 0: none yet */
+        uint64_t good, bad; /* how many so far */
         bool is_good, is_due;
         struct str text; /* why not */
         char memory[16384];
@@ -43,6 +55,7 @@ struct steward {
         struct watchdog watchdog;
         struct seal_secret secret;
         struct journal journal;
+        struct desk desk;
         struct arena arena; /* lives as long as the process */
         struct str folder;  /* where state is kept */
         struct opening openings[DOORS_MOST];
