@@ -109,8 +109,14 @@ static inline void ns_send(struct name_server *server, const struct ns_message *
                 return;
         }
         uint8_t head[2] = {(uint8_t)(message->len >> 8), (uint8_t)message->len};
+        struct iovec whole[] = {{head, 2}, {(void *)(uintptr_t)message->bytes, message->len}};
+        if (message->len < 1000) { /* at once: who reads once per event gets the length only */
+                struct msghdr both = {.msg_iov = whole, .msg_iovlen = 2};
+                sendmsg(fd, &both, MSG_NOSIGNAL);
+                return;
+        }
         send(fd, head, 2, MSG_NOSIGNAL);
-        /* In small pieces, the last of them late: who reads once per event misses it. */
+        /* In small pieces, the first of them slowly. */
         for (size_t at = 0; at < message->len;) {
                 size_t n = size_min(message->len - at, at == 0 ? 1 : 700);
                 send(fd, message->bytes + at, n, MSG_NOSIGNAL);
