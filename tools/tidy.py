@@ -273,6 +273,11 @@ def check_registered(faults):
             if name.startswith(folder + "/") and name.removeprefix(folder + "/") not in names \
                     and f"{name.removeprefix(folder + '/')}.c" not in text:
                 faults.add(path, 1, f"nobody builds it; add a line to {folder}/meson.build")
+        threaded = text.split("threaded = [")[-1].split("]")[0]
+        for name in names if folder == "test/unit" else ():
+            path = ROOT / folder / f"{name}.c"
+            if path.exists() and "pthread_create" in read(path) and f"'{name}'" not in threaded:
+                faults.add(build, 1, f"{name} starts threads; name it in `threaded` for ./dev tsan")
         for name in names if folder == "test/fuzz" else ():
             if not any((ROOT / folder / "corpus" / name).glob("*")):
                 faults.add(build, 1, f"fuzz target {name} has no corpus in test/fuzz/corpus/{name}")

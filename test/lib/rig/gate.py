@@ -10,6 +10,7 @@ Options: workers=1, environment={...}, arguments=[...], preload=Syscalls(), nofi
 exit=0 (expected status), forgive="regex of lines allowed on stderr", binary=PATH, records=False
 (no check of the log against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
 """
+import functools
 import json
 import os
 import pathlib
@@ -43,6 +44,12 @@ def binary():
     path = pathlib.Path(os.environ.get("GATE", ROOT / "build/release/gate"))
     assert path.exists(), f"{path} is not built; ./dev build"
     return path.resolve()
+
+
+@functools.lru_cache
+def is_sanitized(path):
+    """True for a build whose memory and speed say nothing: ASan or TSan."""
+    return any(name in path.read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 
 
 class StartFailed(AssertionError):
@@ -204,6 +211,10 @@ class Gate:
                 continue
             total += 1024 * int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
         return total
+
+    @property
+    def is_sanitized(self):
+        return is_sanitized(self.binary)
 
     def descriptors(self, pid=None):
         return len(os.listdir(f"/proc/{pid or self.pid}/fd"))
