@@ -291,6 +291,9 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
 
 static enum onward failed_to_pick(struct exchange *ex, struct trip *trip, enum err err)
 {
+        uint32_t retry_after_s = upstream_retry_after_s(&trip->attempt);
+        if (retry_after_s > 0)
+                ex_answer_field(ex, NAME_retry_after, ex_text(ex, "%u", retry_after_s));
         if (err == ERR_missing || err == ERR_no_ports)
                 exchange_fault(ex, REASON_no_target);
         else if (err == ERR_limit || err == ERR_memory)
