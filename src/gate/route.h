@@ -32,7 +32,8 @@ enum {
 
 /* ---- building ---- */
 
-/* A further condition: the header or the query parameter is there, and each time it is there it has
+/* A further condition. A header: one of its lines, or a member of one, is that value, so that no
+ * second member hides a first one. A query parameter: it is there, and each time it is there it has
  * that value (so that readers who take the first or the last of two agree). */
 struct route_condition {
         bool is_query; /* else a header */

@@ -101,6 +101,20 @@ static enum reason read_authority(struct exchange *ex, struct head *head)
         return err == ERR_ok ? REASON_none : REASON_bad_request;
 }
 
+/* The target, whose form depends on the method (RFC 9112 3.2). */
+static enum reason read_target(struct exchange *ex, struct head *head)
+{
+        enum target_fault fault = target_read(head->raw_target, &ex->arena, &head->target);
+        /* Nothing is ever connected: it is refused as that, whatever the target is. */
+        if (head->method == METHOD_CONNECT)
+                head->target = (struct target){0};
+        else if (fault != TARGET_OK)
+                return REASON_bad_request;
+        if (head->target.is_asterisk && head->method != METHOD_OPTIONS)
+                return REASON_bad_request;
+        return read_authority(ex, head);
+}
+
 static void begin(struct conn *conn, const struct h1_head *read, struct str bytes)
 {
         const struct entrance *entrance = entrance_of(conn);
@@ -125,8 +139,7 @@ static void begin(struct conn *conn, const struct h1_head *read, struct str byte
         if (flow->is_in_over)
                 ex->req.body.length = 0;
         ex->req.body.is_complete = flow->is_in_over;
-        enum target_fault fault = target_read(head->raw_target, &ex->arena, &head->target);
-        enum reason reason = fault == TARGET_OK ? read_authority(ex, head) : REASON_bad_request;
+        enum reason reason = read_target(ex, head);
         if (reason != REASON_none) {
                 ex->reason = reason;
                 flow->closes = true;

@@ -422,6 +422,9 @@ static enum h1_fault add_field(struct h1_head *head, struct sum *sum, enum name 
         case NAME_expect:
                 sum->expect = value;
                 return H1_FAULT_NONE;
+        case NAME_host:
+                /* Legal, but readers that trim blanks only see another host (row 66). */
+                return value.ptr[value.len] == '\t' ? H1_FAULT_SYNTAX : H1_FAULT_NONE;
         default:
                 return H1_FAULT_NONE;
         }

@@ -37,13 +37,23 @@ class Makers:
         for thing in self.others:
             thing.close()
         for end in (*(gate.finish for gate in self.gates), *(one.stop for one in self.servers),
-                    *(one.check for one in self.servers)):
+                    *(one.check for one in self.servers), self.check_records):
             try:
                 end()
             except AssertionError as fault:
                 faults.append(str(fault))
         if faults:
             pytest.fail("\n".join(faults), pytrace=False)
+
+
+    def check_records(self):
+        """Every request that an upstream saw has its line in the access log of some gate."""
+        logged = [gate.logged for gate in self.gates]
+        if not logged or None in logged:
+            return
+        seen = {request.id for server in self.servers for request in server.requests}
+        missing = seen - {None}.union(*logged)
+        assert not missing, f"seen upstream but not in the access log: {sorted(missing)[:5]}"
 
 
 @pytest.fixture
