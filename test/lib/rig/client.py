@@ -165,7 +165,7 @@ class Raw:
                 raise http1.ProtocolFault(
                     f"the body of a {answer.status} was cut ({self.end}): {cut}") from None
             answer.complete = False
-        answer.keep_alive = answer.keep_alive and kind != "close"
+        answer.keep_alive = answer.keep_alive and kind != "close" and answer.complete
         if self.reader.keep:
             answer.raw = self.reader.seen[before:self.reader.count - len(self.reader.held)]
         answer.body = bytes(answer.body)

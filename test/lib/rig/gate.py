@@ -282,7 +282,7 @@ class Gate:
         assert status == expected, f"exit status {status}, not {expected}:\n{self.stderr()[-3000:]}"
 
     def ids(self):
-        """Request ids of the access log; None where it is no such log, or is not to be looked at."""
+        """Request ids of the access log; None where it is no such log, or must not be looked at."""
         if not self.options.get("records", True) or not self.stdout().startswith("{"):
             return None
         return {record.id for record in self.logs()}

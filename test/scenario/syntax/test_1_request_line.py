@@ -49,7 +49,8 @@ REFUSED = [
     row("B58-no-method", " /" + REST),
     *(row(f"B61-{name}", f"GET {target}" + REST) for name, target in (
         ("ftp", "ftp://a.test/x"), ("file", "file:///etc/passwd"), ("user", "http://u:p@a.test/"),
-        ("user-only", "http://u@a.test/"), ("no-host", "http:///x"), ("no-host-port", "http://:80/"),
+        ("user-only", "http://u@a.test/"), ("no-host", "http:///x"),
+        ("no-host-port", "http://:80/"),
         ("no-scheme", "a.test/x"), ("at", "@internal/x"), ("port", ":80/x"), ("dot", "./x"),
         ("query-first", "?x"), ("backslash", "\\x"), ("bad-port", "http://a.test:99999/"),
         ("bad-host", "http://a..test/"), ("scheme-only", "http://"), ("one-slash", "http:/a.test/"),

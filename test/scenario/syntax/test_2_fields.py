@@ -60,7 +60,8 @@ def test_a_field_that_is_not_exact_is_refused(door, data, status):
     door.refused(data, status)
 
 
-VALUES = [("tab-within", b"a\tb"), ("obs-text", bytes(range(0x80, 0x100))), ("utf-8", "ä€".encode()),
+VALUES = [("tab-within", b"a\tb"), ("obs-text", bytes(range(0x80, 0x100))),
+          ("utf-8", "ä€".encode()),
           ("nbsp-at-both-ends", b"\xa0x\xa0"), ("quotes", b'"a, b"; c="\\""'), ("empty", b""),
           ("all-visible", bytes(range(0x21, 0x7f)))]
 
