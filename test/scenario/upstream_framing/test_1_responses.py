@@ -156,7 +156,8 @@ def test_a_body_that_is_cut_never_ends_cleanly(door, rest, end):
 
 
 @pytest.mark.parametrize("chunk", ["zz\r\nhello\r\n", "5\nhello\n", "5\r\nhelloXX",
-                                   "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFF0\r\nx", "5;\rx\r\nhello\r\n"],
+                                   "-5\r\nhello\r\n", "FFFFFFFFFFFFFFFF0\r\nx",
+                                   "5;\rx\r\nhello\r\n"],
                          ids=lambda chunk: f"C82-chunk-{chunk!r:.12}")
 def test_a_bad_chunk_behind_a_good_one_never_ends_cleanly(door, chunk):
     answer, connection = ask(door, (OK + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -255,7 +256,8 @@ def test_C80_interim_answers_are_nothing_for_http_1_0(door):
 
 
 HOP = ("Connection: X-Secret, keep-alive\r\nX-Secret: 1\r\nKeep-Alive: timeout=5\r\n"
-       "Upgrade: h2c\r\nProxy-Connection: close\r\nTrailer: X-T\r\nTE: trailers\r\nProxy-Authenticate: Basic\r\n")
+       "Upgrade: h2c\r\nProxy-Connection: close\r\nTrailer: X-T\r\nTE: trailers\r\n"
+       "Proxy-Authenticate: Basic\r\n")
 
 
 def test_C86_hop_by_hop_fields_of_an_answer_stay_here(door):
