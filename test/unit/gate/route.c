@@ -252,6 +252,10 @@ static void more_conditions_beat_fewer_and_then_the_name_decides(void **state)
         assert_string_equal(ask(world, "GET /a?v=2&v=3", &fields)->value, "/a X-A=1");
         assert_string_equal(ask(world, "GET /a?v=%3", &fields)->value, "/a X-A=1");
         fields_add(&fields, S("X-A"), S("2"));
+        assert_string_equal(ask(world, "GET /a?v=2", &fields)->value, "/a X-A=1 ?v=2");
+        fields_set(&fields, S("X-A"), S("0, 1 ,2"));
+        assert_string_equal(ask(world, "GET /a?v=2", &fields)->value, "/a X-A=1 ?v=2");
+        fields_set(&fields, S("X-A"), S("01, 12"));
         assert_string_equal(ask(world, "GET /a?v=2", &fields)->value, "/a X-B=1");
         finish(world);
 }
