@@ -34,6 +34,11 @@ void page_give(struct page_pool *pool, struct page *page);
 /* True when new work should be refused: less than the reserve and a quarter of it again is left. */
 bool page_pool_is_low(const struct page_pool *pool);
 
+/* Gives the memory of pages back to the system that were free ever since the last call; returns how
+ * many. They stay in the pool. Worth calling now and then while page_pool_can_trim. */
+size_t page_pool_trim(struct page_pool *pool);
+bool page_pool_can_trim(const struct page_pool *pool);
+
 size_t page_pool_in_use(const struct page_pool *pool);
 size_t page_pool_max(const struct page_pool *pool);
 

@@ -6,6 +6,9 @@
 #include "gate/live.h"
 #include "gate/roster.h"
 
+/* How long pages must have lain unused. */
+#define TRIM_NS 1000000000u
+
 /* Entrances follow the snapshot: what is allowed there, and their place in its list. */
 static void adopt(struct worker *worker)
 {
@@ -26,9 +29,18 @@ static void adopt(struct worker *worker)
         worker->http.back_limits = snapshot->back_limits;
 }
 
+static void on_trim(struct timer *timer)
+{
+        struct worker *worker = container_of(timer, struct worker, trim);
+        page_pool_trim(worker->http.loop->pages);
+}
+
 static void on_turn(struct task *task)
 {
         struct worker *worker = container_of(task, struct worker, turn);
+        struct loop *loop = worker->http.loop;
+        if (worker->trim.due == TIMER_NEVER && page_pool_can_trim(loop->pages))
+                timer_set(loop, &worker->trim, loop_now(loop) + TRIM_NS);
         if (pin_turn(worker->pins))
                 adopt(worker);
         roster_turn(worker->gate->roster, worker->index);
@@ -47,6 +59,7 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
         arena_init(&worker->arena, NULL, SIZE_MAX / 2);
         http_init(&worker->http, loop);
         lanes_init(worker);
+        timer_init(&worker->trim, on_trim);
         task_init(&worker->turn, on_turn);
         loop_each_turn(loop, &worker->turn);
 }
@@ -54,6 +67,7 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
 void worker_fini(struct worker *worker)
 {
         list_remove(&worker->turn.node);
+        timer_stop(&worker->trim);
         lanes_fini(worker);
         loop_turn(worker->http.loop, 0); /* buries the connections of the lanes */
         pin_leave(worker->pins);

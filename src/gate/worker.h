@@ -30,7 +30,8 @@ struct worker {
         uint32_t lane_cap;
         char date[32]; /* Date field of this second */
         uint64_t date_second;
-        struct task turn; /* at the end of every turn: newer snapshot, roster */
+        struct task turn;  /* at the end of every turn: newer snapshot, roster */
+        struct timer trim; /* gives back memory that a burst left behind */
         _Atomic bool is_drained;
 };
 

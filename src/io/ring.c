@@ -26,8 +26,9 @@ static size_t round_up(size_t len)
 struct ring *ring_make(size_t size)
 {
         CHECK(size >= PAGE_SIZE && (size & (size - 1)) == 0 && size <= UINT32_MAX / 2);
+        /* Present from the start: the writer must not wait for the system to find a page. */
         void *memory = mmap(NULL, PAGE_SIZE + size, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
         if (memory == MAP_FAILED)
                 panic("no memory for a ring of %zu bytes", size);
         struct ring *ring = memory;
