@@ -35,6 +35,16 @@ static void on_trim(struct timer *timer)
         page_pool_trim(worker->http.loop->pages);
 }
 
+/* Behind the exchanges that ended in this turn: the next turn may be long in coming. */
+static void on_tally(struct task *task)
+{
+        struct worker *worker = container_of(task, struct worker, tally);
+        counts_turn(worker->counts, &worker->http);
+        if (worker->http.is_draining)
+                atomic_store(&worker->is_drained,
+                             worker->http.front_count == 0 && worker->http.exchange_count == 0);
+}
+
 static void on_turn(struct task *task)
 {
         struct worker *worker = container_of(task, struct worker, turn);
@@ -44,10 +54,7 @@ static void on_turn(struct task *task)
         if (pin_turn(worker->pins))
                 adopt(worker);
         roster_turn(worker->gate->roster, worker->index);
-        counts_turn(worker->counts, &worker->http);
-        if (worker->http.is_draining)
-                atomic_store(&worker->is_drained,
-                             worker->http.front_count == 0 && worker->http.exchange_count == 0);
+        loop_bury(worker->http.loop, &worker->tally);
 }
 
 void worker_init(struct worker *worker, struct gate *gate, unsigned index, struct loop *loop)
@@ -61,6 +68,7 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
         lanes_init(worker);
         timer_init(&worker->trim, on_trim);
         task_init(&worker->turn, on_turn);
+        task_init(&worker->tally, on_tally);
         loop_each_turn(loop, &worker->turn);
 }
 
@@ -68,6 +76,7 @@ void worker_fini(struct worker *worker)
 {
         list_remove(&worker->turn.node);
         timer_stop(&worker->trim);
+        list_remove(&worker->tally.node);
         lanes_fini(worker);
         loop_turn(worker->http.loop, 0); /* buries the connections of the lanes */
         pin_leave(worker->pins);

@@ -32,6 +32,7 @@ struct worker {
         uint64_t date_second;
         struct task turn;  /* at the end of every turn: newer snapshot, roster */
         struct timer trim; /* gives back memory that a burst left behind */
+        struct task tally; /* behind that, once what ended in it is buried: counts */
         _Atomic bool is_drained;
 };
 
