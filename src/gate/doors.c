@@ -130,6 +130,18 @@ static void fill_spec(struct offer *offer, const struct conf_route *conf, struct
         spec->method_count = 1;
 }
 
+/* The path of a route with that of its API before it: what logs and metrics call it. */
+static struct str whole_path(const struct offer *offer, struct str path)
+{
+        struct str before = offer->api->path;
+        if (before.len <= 1)
+                return path;
+        if (path.len <= 1)
+                return before;
+        return arena_format(offer->compile->in->arena, STR_FMT STR_FMT, STR_ARG(before),
+                            STR_ARG(path));
+}
+
 static void add_route(struct offer *offer, const struct conf_route *conf)
 {
         struct compile *compile = offer->compile;
@@ -151,7 +163,7 @@ static void add_route(struct offer *offer, const struct conf_route *conf)
         if (conf->upstream.len > 0)
                 route->upstream = compile_upstream(compile, conf->upstream, conf->node);
         fill_spec(offer, conf, &spec);
-        route->template = spec.path;
+        route->template = whole_path(offer, spec.path);
         spec.value = route;
         route_add(compile->routes, offer->routes, &spec);
 }
@@ -187,7 +199,7 @@ static void add_offer(struct compile *compile, const struct conf_api *conf, cons
         struct route *whole = conf->routes_count == 0 ? route_make(offer, conf->name, conf->node)
                                                       : NULL;
         if (whole != NULL)
-                whole->template = api->path;
+                whole->template = whole_path(offer, S("/{rest*}"));
         offer->routes = route_add_api(compile->routes, placing->place, conf->name, conf->path,
                                       whole != NULL ? (void *)whole : (void *)(uintptr_t)api);
         for (size_t i = 0; i < conf->routes_count; i++)
