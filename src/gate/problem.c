@@ -99,11 +99,21 @@ static void put_more(const struct problem *problem, struct text *out)
         }
 }
 
+/* A URL that does not end where a name may follow gets a slash. */
+static void put_type(const struct problem *problem, struct text *out)
+{
+        struct str types = problem->types.len > 0 ? cut(problem->types, TYPES_MAX) : URN;
+        char last = types.ptr[types.len - 1];
+        text_json(out, types);
+        if (last != '/' && last != ':' && last != '#' && last != '=')
+                text_char(out, '/');
+        text_json(out, code_of(problem));
+}
+
 static void put_json(const struct problem *problem, struct text *out)
 {
         text_put(out, S("{\"type\":\""));
-        text_json(out, problem->types.len > 0 ? cut(problem->types, TYPES_MAX) : URN);
-        text_json(out, code_of(problem));
+        put_type(problem, out);
         text_char(out, '"');
         put_member(out, "title", title_of(problem));
         text_put(out, S(",\"status\":"));

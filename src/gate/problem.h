@@ -29,7 +29,7 @@ struct problem {
         struct str title;   /* empty: the reason's sentence */
         struct str detail;  /* why, this time; may be empty */
         struct str request_id;
-        struct str types;    /* URL before the code; empty: urn:gatehouse:problem: */
+        struct str types;    /* URL above the code; empty: urn:gatehouse:problem: */
         struct str next_hop; /* for Proxy-Status, where it may be known outside; may be empty */
         uint64_t retry_s;    /* for Retry-After; 0: none */
         const struct problem_member *members;

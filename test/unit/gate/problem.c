@@ -36,6 +36,17 @@ static void a_problem_has_the_members_of_rfc_9457(void **state)
                    "\"status\":410,\"code\":\"not-found\"}");
 }
 
+static void types_stand_below_the_url(void **state)
+{
+        (void)state;
+        struct problem problem = {.reason = REASON_loop, .types = S("https://x.example/problems")};
+        assert_true(str_starts(put(&problem, PROBLEM_JSON),
+                               S("{\"type\":\"https://x.example/problems/loop\",")));
+        problem.types = S("https://x.example/problems/");
+        assert_true(str_starts(put(&problem, PROBLEM_JSON),
+                               S("{\"type\":\"https://x.example/problems/loop\",")));
+}
+
 static void every_reason_makes_a_document(void **state)
 {
         (void)state;
@@ -202,6 +213,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_problem_has_the_members_of_rfc_9457),
+                cmocka_unit_test(types_stand_below_the_url),
                 cmocka_unit_test(every_reason_makes_a_document),
                 cmocka_unit_test(members_are_added_where_they_fit),
                 cmocka_unit_test(what_is_hostile_is_escaped_and_cut),
