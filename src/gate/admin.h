@@ -48,7 +48,8 @@ struct admin_state {
         unsigned listener_count;
 };
 
-enum admin_action { ADMIN_DRAIN, ADMIN_STOP, ADMIN_UPGRADE, ADMIN_REOPEN };
+/* Drain and stop let what is under way end, abort does not. */
+enum admin_action { ADMIN_DRAIN, ADMIN_STOP, ADMIN_ABORT, ADMIN_UPGRADE, ADMIN_REOPEN };
 
 struct admin_key {
         struct str consumer, key;

@@ -80,7 +80,8 @@ void serve_drain(struct visit *visit)
 
 void serve_stop(struct visit *visit)
 {
-        act(visit, ADMIN_STOP);
+        bool is_now = str_is(visit_parameter(visit, "now"), "1");
+        act(visit, is_now ? ADMIN_ABORT : ADMIN_STOP);
 }
 
 void serve_upgrade(struct visit *visit)

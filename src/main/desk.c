@@ -176,6 +176,9 @@ static enum err act(void *arg, enum admin_action action)
         case ADMIN_STOP:
                 keeper_link_request(steward->link, REQUEST_STOP);
                 return ERR_ok;
+        case ADMIN_ABORT:
+                keeper_link_request(steward->link, REQUEST_ABORT);
+                return ERR_ok;
         case ADMIN_UPGRADE:
                 keeper_link_request(steward->link, REQUEST_UPGRADE);
                 return ERR_ok;

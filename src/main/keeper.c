@@ -123,14 +123,17 @@ static void renew(struct keeper *keeper)
 
 void keeper_request(struct keeper *keeper, enum request what)
 {
-        if (keeper->is_stopping)
-                return;
-        if (what == REQUEST_STOP)
+        if (what == REQUEST_ABORT) {
+                if (!keeper->is_stopping)
+                        on_stop(keeper, SIGTERM);
                 on_stop(keeper, SIGTERM);
-        else if (what == REQUEST_UPGRADE)
+        } else if (what == REQUEST_STOP && !keeper->is_stopping) {
+                on_stop(keeper, SIGTERM);
+        } else if (what == REQUEST_UPGRADE && !keeper->is_stopping) {
                 upgrade_begin(keeper);
-        else
+        } else if (what == REQUEST_RENEW && !keeper->is_stopping) {
                 renew(keeper);
+        }
 }
 
 void keeper_request_failed(struct keeper *keeper, enum request what, const char *why)

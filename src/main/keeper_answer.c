@@ -114,6 +114,15 @@ static void on_reload_failed(struct keeper *keeper, struct child *child)
         keeper_status(keeper, text_str(&text));
 }
 
+/* Who was replaced has nothing to say any more; who drains for a stop may be in a hurry. */
+static bool may_request(const struct keeper *keeper, const struct child *child)
+{
+        uint64_t what = keeper->message.head.a;
+        if (child->state == CHILD_SERVING)
+                return what <= REQUEST_RENEW;
+        return keeper->is_stopping && child->state == CHILD_DRAINING && what == REQUEST_ABORT;
+}
+
 static void on_told(struct keeper *keeper, struct child *child)
 {
         struct message *message = &keeper->message;
@@ -122,8 +131,7 @@ static void on_told(struct keeper *keeper, struct child *child)
         else if (message->head.kind == MESSAGE_STUCK && child->state != CHILD_DYING) {
                 child->state = CHILD_DYING; /* by its own hand: it writes where it stands first */
                 child->due = keeper->now + ABORT_MS;
-        } else if (message->head.kind == MESSAGE_REQUEST && child->state == CHILD_SERVING &&
-                   message->head.a <= REQUEST_RENEW)
+        } else if (message->head.kind == MESSAGE_REQUEST && may_request(keeper, child))
                 keeper_request(keeper, (enum request)message->head.a);
         else if (message->head.kind == MESSAGE_RELEASE) {
                 binder_release(&keeper->binder, message_text(message), child_index(keeper, child));

@@ -307,10 +307,10 @@ void keeper_link_request(struct keeper_link *link, enum request what)
                 tell(link, &link->message);
                 return;
         }
-        if (what == REQUEST_STOP) {
+        if (what == REQUEST_STOP || what == REQUEST_ABORT) {
                 link->is_drain_due = true;
-                link->drain_why = DRAIN_STOP;
-                link->drain_due_ms = link->drain_ms;
+                link->drain_why = what == REQUEST_STOP ? DRAIN_STOP : DRAIN_NOW;
+                link->drain_due_ms = what == REQUEST_STOP ? link->drain_ms : 0;
                 loop_ready(link->loop, &link->deliver);
         } else if (link->ops->request_failed != NULL) {
                 link->ops->request_failed(link, what, S("there is no keeper (--no-keeper)"));

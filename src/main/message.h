@@ -26,6 +26,7 @@ enum drain { DRAIN_STOP, DRAIN_REPLACED, DRAIN_NOW };
 /* What a data process may ask its keeper to do, on behalf of who came through its admin socket. */
 enum request {
         REQUEST_STOP,    /* as SIGTERM */
+        REQUEST_ABORT,   /* as SIGTERM twice */
         REQUEST_UPGRADE, /* as SIGUSR2 */
         REQUEST_RENEW,   /* a fresh process in its place, e.g. to read what only root may read */
 };
