@@ -1,7 +1,7 @@
 /* admin_logs.c -- /logs: the recent records as lines, and with `follow=1` those to come.
  * Parameters: where (a question of where.h), style (json, text, clf), colour=1, follow=1, past=0
- * (not the recent ones). Each reader goes at its own pace over the recent records; one that is too
- * slow is told how many it lost. */
+ * (not the recent ones), last=N (of the recent ones the last N). Each reader goes at its own pace
+ * over the recent records; one that is too slow is told how many it lost. */
 #include "gate/admin_int.h"
 #include "gate/where.h"
 #include "wire/json_put.h"
@@ -75,6 +75,27 @@ static bool read_look(struct visit *visit, struct line_look *look)
         return look->style == LINE_TEXT || str_is(style, "clf");
 }
 
+/* Of the recent records that are asked for only the last so many are left to read. */
+static void skip_to_last(struct tail *tail, uint64_t last)
+{
+        struct journal *journal = tail->visit->admin->journal;
+        struct follower *follower = &tail->follower;
+        struct recent_place begin = follower->place;
+        struct record record;
+        uint64_t lost, count = 0;
+        while (journal_read(journal, follower, &record, &lost))
+                count += where_holds(tail->where, &record);
+        if (count <= last) {
+                follower->place = begin;
+                return;
+        }
+        if (last == 0)
+                return;
+        follower->place = begin;
+        for (count -= last; count > 0 && journal_read(journal, follower, &record, &lost);)
+                count -= where_holds(tail->where, &record);
+}
+
 static struct str type_of(const struct line_look *look)
 {
         return look->style == LINE_JSON ? S("application/x-ndjson")
@@ -85,13 +106,19 @@ void serve_logs(struct visit *visit)
 {
         struct tail *tail = arena_new(visit_arena(visit), struct tail);
         struct str question = visit_parameter(visit, "where");
+        struct str last = visit_parameter(visit, "last");
         struct where_trouble trouble;
+        uint64_t count = UINT64_MAX;
         if (visit->admin->journal == NULL) {
                 visit_deny(visit, REASON_not_implemented, "%s", "");
                 return;
         }
         if (!read_look(visit, &tail->look)) {
                 visit_deny(visit, REASON_bad_request, "style is json, text or clf");
+                return;
+        }
+        if (last.ptr != NULL && str_to_u64(last, &count) != ERR_ok) {
+                visit_deny(visit, REASON_bad_request, "last is a number");
                 return;
         }
         if (where_read(question, visit_arena(visit), &tail->where, &trouble) != ERR_ok) {
@@ -109,6 +136,8 @@ void serve_logs(struct visit *visit)
         }
         if (!str_is(visit_parameter(visit, "past"), "0"))
                 tail->follower.place = recent_begin(&visit->admin->journal->recent);
+        if (last.ptr != NULL)
+                skip_to_last(tail, count);
         list_push(&visit->admin->tails, &visit->node);
         visit->end = end_tail;
         visit_stream(visit, type_of(&tail->look), next_lines, tail);
