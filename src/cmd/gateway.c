@@ -265,3 +265,39 @@ int answer_complain(struct call *call, const struct answer *answer, const char *
                                            : EXIT_no;
         return call_fail(call, (enum exit_code)code, NULL, "%s: " STR_FMT, what, STR_ARG(detail));
 }
+
+bool gateway_order(struct call *call, struct str target, struct gateway *ret_gateway, int *ret_code)
+{
+        struct question question = {S("POST"), target};
+        struct answer answer;
+        if (!gateway_find(call, GATEWAY_OBEYS, ret_gateway, ret_code) ||
+            !gateway_ask(call, ret_gateway, &question, &answer, ret_code))
+                return false;
+        if (answer.status == 202)
+                return true;
+        *ret_code = answer_complain(call, &answer, "the gate did not obey");
+        return false;
+}
+
+void put_escaped(struct text *text, struct str value)
+{
+        static const char safe[] = "-._~";
+        for (size_t i = 0; i < value.len; i++) {
+                char c = value.ptr[i], lower = char_lower(c);
+                bool is_safe = (lower >= 'a' && lower <= 'z') || char_is_digit(c) ||
+                               (c != '\0' && strchr(safe, c) != NULL);
+                if (is_safe)
+                        text_char(text, c);
+                else
+                        text_format(text, "%%%02X", (unsigned)(unsigned char)c);
+        }
+}
+
+struct str keys_of(struct arena *arena, struct str consumer)
+{
+        struct text text = text_grow(arena, 3 * consumer.len + 64);
+        text_put(&text, S("/consumers/"));
+        put_escaped(&text, consumer);
+        text_put(&text, S("/keys"));
+        return text_str(&text);
+}

@@ -61,6 +61,17 @@ must_use enum err gateway_try(const struct gateway *gateway, const struct questi
 bool gateway_ask(struct call *call, const struct gateway *gateway, const struct question *question,
                  struct answer *ret_answer, int *ret_code);
 
+/* Finds the gate and tells it to do something that it will do in its own time. False after a
+ * complaint. */
+bool gateway_order(struct call *call, struct str target, struct gateway *ret_gateway,
+                   int *ret_code);
+
+/* Where the keys of a consumer are. */
+struct str keys_of(struct arena *arena, struct str consumer);
+
+/* Writes what may not stand in a target as %XX. */
+void put_escaped(struct text *text, struct str value);
+
 /* An answer that should be a JSON object; NULL when it is none. */
 const struct json *answer_json(const struct answer *answer, struct arena *arena);
 
