@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PEERS = ROOT / "build/peers"
 WORK = ROOT / "build/bench"
 PROGRAMS = ROOT / "build/release/tools/bench"
-GATE = ROOT / "build/release/gate"
+GATE = pathlib.Path(os.environ.get("GATE", ROOT / "build/release/gate")).resolve()
 KEY = "gate_bench_4f1dQk2mZx8Lw0Rt"
 REQUEST = f"GET / HTTP/1.1\r\nHost: bench.test\r\nX-API-Key: {KEY}\r\n\r\n".encode()
 
