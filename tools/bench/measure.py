@@ -65,7 +65,10 @@ class Bench:
     def __init__(self, cpu, load_cpu):
         self.cpu, self.load_cpu = cpu, load_cpu
         peers.WORK.mkdir(parents=True, exist_ok=True)
+        peers.WORK.chmod(0o777)  # started as root, proxies serve as somebody else
         (peers.WORK / "stderr.log").write_bytes(b"")
+        for log in peers.WORK.glob("*.access"):
+            log.unlink()
         self.wrk = peers.unpack("wrk")
         self.upstream = peers.start([peers.PROGRAMS / "bench_upstream", peers.UPSTREAM], load_cpu)
         peers.wait_port(peers.UPSTREAM, self.upstream)

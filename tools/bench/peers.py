@@ -108,7 +108,7 @@ def unpack(name):
 
 def environment():
     library = PEERS / "root/usr/lib/x86_64-linux-gnu"
-    return {**os.environ, "LD_LIBRARY_PATH": str(library), "ASAN_OPTIONS": ""}
+    return {**os.environ, "LD_LIBRARY_PATH": str(library), "STATE_DIRECTORY": str(WORK)}
 
 
 def start(command, cpu, out=subprocess.DEVNULL):
@@ -237,4 +237,4 @@ def with_key(port, policies=None, **more):
 def everything(port):
     """Key, limit, log and metrics: what the second floor is measured with."""
     return with_key(port, {"rate_limit": "1000000000/s"},
-                    telemetry={"logs": "json", "file": str(WORK / "access.log")})
+                    telemetry={"logs": "json", "file": str(WORK / "full.access")})
