@@ -108,6 +108,15 @@ static inline uint64_t duo_hi(const struct duo *at)
         return __atomic_load_n(&at->hi, __ATOMIC_SEQ_CST);
 }
 
+/* From or to the order of bytes in which numbers are read. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define big_endian_u64(x) __builtin_bswap64(x)
+#define big_endian_u32(x) __builtin_bswap32(x)
+#else
+#define big_endian_u64(x) (x)
+#define big_endian_u32(x) (x)
+#endif
+
 static inline uint64_t rotl64(uint64_t x, unsigned n)
 {
         return (x << n) | (x >> (64 - n));

@@ -80,6 +80,28 @@ size_t str_utf8(struct str s, size_t at);
 /* Compares secrets: the time does not depend on where they differ. */
 bool str_eq_secret(struct str a, struct str b);
 
+/* Writes eight lower case hexadecimal digits and returns the place behind them. */
+static inline char *hex_put_u32(char *to, uint32_t value)
+{
+        /* A nibble into each byte, then each to its letter: those over nine are 0x27 further on. */
+        uint64_t x = value;
+        x = (x << 16 | x) & 0x0000ffff0000ffffu;
+        x = (x << 8 | x) & 0x00ff00ff00ff00ffu;
+        x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0fu;
+        x += 0x3030303030303030u + ((x + 0x0606060606060606u) >> 4 & 0x0101010101010101u) * 0x27;
+        x = big_endian_u64(x);
+        memcpy(to, &x, sizeof x);
+        return to + sizeof x;
+}
+
+/* The same for bytes, of which there must be a multiple of four. */
+static inline char *hex_put(char *to, const uint8_t *bytes, size_t len)
+{
+        for (size_t i = 0; i < len; i += 4)
+                to = hex_put_u32(to, big_endian_u32(load_u32(bytes + i)));
+        return to;
+}
+
 /* A bounded builder over memory of the caller. When something does not fit, nothing of that piece
  * is written and is_cut is set; it stays set. One decides once, at the end. */
 struct text {

@@ -5,6 +5,8 @@
 #include "base/hash.h"
 #include "gate/compile_int.h"
 
+enum { NAMES_MAX = 4096 };
+
 static struct str address_of(const void *const *conf)
 {
         return str_from((const char *)conf, sizeof *conf);
@@ -231,6 +233,17 @@ static bool is_step(struct compile *compile, const struct prepared *prepared)
         return !prepared->is_off || (compile->tier_slots[prepared->index] && !prepared->is_floor);
 }
 
+static struct str names_of(struct arena *arena, const struct chain *chain)
+{
+        struct text text = text_grow(arena, NAMES_MAX);
+        for (uint16_t i = 0; i < chain->count; i++) {
+                if (i > 0)
+                        text_char(&text, ' ');
+                text_put(&text, str_of(chain->at[i].policy->shape->name));
+        }
+        return text_str(&text);
+}
+
 void chain_build(struct compile *compile, const struct level *levels, struct route *route)
 {
         struct draft draft = {.count = 0};
@@ -260,4 +273,5 @@ void chain_build(struct compile *compile, const struct level *levels, struct rou
                 route->protection = hash_mix(route->protection, from->content);
         }
         chain->at = steps;
+        chain->names = names_of(compile->in->arena, chain);
 }

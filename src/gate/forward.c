@@ -143,7 +143,7 @@ static void add_forwarded(struct exchange *ex, struct trip *trip, struct text *t
         size_t from = text->len;
         struct str peer;
         addr_put_ip(text, &ex->peer);
-        peer = piece(text, from);
+        struct str address = peer = piece(text, from);
         if (origin->chain.len > 0)
                 peer = arena_format(&ex->arena, STR_FMT ", " STR_FMT, STR_ARG(origin->chain),
                                     STR_ARG(peer));
@@ -154,7 +154,10 @@ static void add_forwarded(struct exchange *ex, struct trip *trip, struct text *t
         if (trip->route->api->path.len > 1)
                 fields_add_known(fields, NAME_x_forwarded_prefix, trip->route->api->path);
         from = text->len;
-        forwarded_write(origin->address, origin->host, origin->scheme, text);
+        if (origin->is_trusted || !ip_is_v4(origin->address))
+                forwarded_write(origin->address, origin->host, origin->scheme, text);
+        else
+                forwarded_write_node(address, origin->host, origin->scheme, text);
         fields_add_known(fields, NAME_forwarded, piece(text, from));
 }
 

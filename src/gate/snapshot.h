@@ -26,6 +26,7 @@ struct chain_step {
 
 struct chain {
         const struct chain_step *at;
+        struct str names; /* of its policies, in order: "cors auth rate_limit" */
         uint16_t count;
         uint32_t state_size;
         bool watches_request;   /* some step has on_body */

@@ -4,11 +4,30 @@
 
 enum { STEPS_TEXT_MAX = 512, NAMES_TEXT_MAX = 512 };
 
-static const char *const step_names[] = {
-#define STEP(id, name, text) #name,
+static const struct str step_names[] = {
+#define STEP(id, name, text) S_INIT(#name),
         STEPS(STEP)
 #undef STEP
 };
+
+/* The policies that were asked, "(cors auth)": of the whole chain as it stands in the route. */
+static void put_asked(const struct trip *trip, struct text *text)
+{
+        const struct chain *chain = &trip->route->chain;
+        struct str names = chain->names;
+        uint16_t asked = trip->walk.ended;
+        if (asked == 0)
+                return;
+        text_char(text, '(');
+        for (uint16_t i = 0; asked < chain->count && i < asked; i++) {
+                if (i > 0)
+                        text_char(text, ' ');
+                text_put(text, str_of(chain->at[i].policy->shape->name));
+        }
+        if (asked == chain->count)
+                text_put(text, names);
+        text_char(text, ')');
+}
 
 /* "route request(cors auth) pick send await response relay finish" */
 static struct str steps_text(struct exchange *ex, const struct trip *trip)
@@ -17,16 +36,9 @@ static struct str steps_text(struct exchange *ex, const struct trip *trip)
         for (unsigned i = 0; i < trip->trail_len; i++) {
                 if (i > 0)
                         text_char(&text, ' ');
-                text_put(&text, str_of(step_names[trip->trail[i]]));
-                if (trip->trail[i] != STEP_REQUEST || trip->walk.ended == 0)
-                        continue;
-                text_char(&text, '(');
-                for (uint16_t k = 0; k < trip->walk.ended; k++) {
-                        if (k > 0)
-                                text_char(&text, ' ');
-                        text_put(&text, str_of(trip_step(trip, k)->policy->shape->name));
-                }
-                text_char(&text, ')');
+                text_put(&text, step_names[trip->trail[i]]);
+                if (trip->trail[i] == STEP_REQUEST)
+                        put_asked(trip, &text);
         }
         return text_str(&text);
 }
@@ -34,10 +46,7 @@ static struct str steps_text(struct exchange *ex, const struct trip *trip)
 static struct str hex(struct exchange *ex, const uint8_t *bytes, size_t len)
 {
         char *at = arena_alloc(&ex->arena, len * 2);
-        for (size_t i = 0; i < len; i++) {
-                at[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-                at[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-        }
+        hex_put(at, bytes, len);
         return str_from(at, len * 2);
 }
 

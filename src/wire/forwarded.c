@@ -137,13 +137,8 @@ static void put_value(struct text *out, struct str value)
                 text_char(out, '"');
 }
 
-void forwarded_write(const uint8_t client[16], struct str host, struct str proto, struct text *out)
+static void write_rest(struct str host, struct str proto, struct text *out)
 {
-        bool is_v4 = ip_is_v4(client);
-        text_put(out, is_v4 ? S("for=") : S("for=\"["));
-        ip_write(client, out);
-        if (!is_v4)
-                text_put(out, S("]\""));
         if (host.len > 0) {
                 text_put(out, S(";host="));
                 put_value(out, host);
@@ -152,4 +147,21 @@ void forwarded_write(const uint8_t client[16], struct str host, struct str proto
                 text_put(out, S(";proto="));
                 put_value(out, proto);
         }
+}
+
+void forwarded_write_node(struct str node, struct str host, struct str proto, struct text *out)
+{
+        text_put(out, S("for="));
+        text_put(out, node);
+        write_rest(host, proto, out);
+}
+
+void forwarded_write(const uint8_t client[16], struct str host, struct str proto, struct text *out)
+{
+        bool is_v4 = ip_is_v4(client);
+        text_put(out, is_v4 ? S("for=") : S("for=\"["));
+        ip_write(client, out);
+        if (!is_v4)
+                text_put(out, S("]\""));
+        write_rest(host, proto, out);
 }

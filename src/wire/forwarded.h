@@ -26,4 +26,6 @@ must_use enum err forwarded_read(struct str element, struct forwarded_element *r
 must_use enum err forwarded_node_read(struct str node, uint8_t ret_address[16]);
 
 /* An element: for, host and proto; host and proto are left out when empty. */
+/* With a node that is text already and needs no quotes. */
+void forwarded_write_node(struct str node, struct str host, struct str proto, struct text *out);
 void forwarded_write(const uint8_t client[16], struct str host, struct str proto, struct text *out);

@@ -63,9 +63,9 @@ void trace_write(const struct trace *trace, struct text *out)
         *at++ = '0';
         *at++ = '0';
         *at++ = '-';
-        at = put_bytes(at, trace->id, sizeof trace->id);
+        at = hex_put(at, trace->id, sizeof trace->id);
         *at++ = '-';
-        at = put_bytes(at, trace->parent, sizeof trace->parent);
+        at = hex_put(at, trace->parent, sizeof trace->parent);
         *at++ = '-';
         put_bytes(at, &trace->flags, 1);
         text_put(out, str_from(line, sizeof line));

@@ -1,25 +1,22 @@
 /* uuid.c -- UUIDs as text. */
 #include "wire/uuid.h"
 
-static char *put_hex(char *at, uint64_t value, unsigned digits)
-{
-        for (unsigned i = 0; i < digits; i++)
-                at[i] = "0123456789abcdef"[value >> ((digits - 1 - i) * 4) & 15];
-        return at + digits;
-}
-
 void uuid_write_v7(uint64_t ms, uint64_t high, uint64_t low, struct text *out)
 {
-        char line[UUID_LENGTH], *at = line;
-        at = put_hex(at, ms >> 16, 8);
-        *at++ = '-';
-        at = put_hex(at, ms, 4);
-        *at++ = '-';
-        at = put_hex(at, 0x7000 | (high & 0xfff), 4);
-        *at++ = '-';
-        at = put_hex(at, 0x8000 | (low >> 48 & 0x3fff), 4);
-        *at++ = '-';
-        put_hex(at, low, 12);
+        char digits[32], line[UUID_LENGTH];
+        char *at = hex_put_u32(digits, (uint32_t)(ms >> 16));
+        at = hex_put_u32(at, (uint32_t)(ms << 16 | 0x7000 | (high & 0xfff)));
+        at = hex_put_u32(at, (uint32_t)(0x80000000u | (low >> 32 & 0x3fffffff)));
+        hex_put_u32(at, (uint32_t)low);
+        memcpy(line, digits, 8);
+        line[8] = '-';
+        memcpy(line + 9, digits + 8, 4);
+        line[13] = '-';
+        memcpy(line + 14, digits + 12, 4);
+        line[18] = '-';
+        memcpy(line + 19, digits + 16, 4);
+        line[23] = '-';
+        memcpy(line + 24, digits + 20, 12);
         text_put(out, str_from(line, sizeof line));
 }
 
