@@ -14,23 +14,13 @@ enum { PIECE_SIZE = EXPOSITION_PIECE_MIN, WAITING_MAX = 16 * 1024 };
 #define ADMIN_LINGER_NS (2 * SECOND)
 #define ADMIN_STALL_NS  (30 * SECOND)
 
+enum { ANYWHERE = false, SOCKET = true, NOTHING = false, BODY = true };
+
 static const struct resource resources[] = {
-        {"/livez", false, {{METHOD_GET, serve_livez, false}}},
-        {"/readyz", false, {{METHOD_GET, serve_readyz, false}}},
-        {"/metrics", false, {{METHOD_GET, serve_metrics, false}}},
-        {"/status", false, {{METHOD_GET, serve_status, false}}},
-        {"/logs", true, {{METHOD_GET, serve_logs, false}}},
-        {"/reload", true, {{METHOD_POST, serve_reload, false}}},
-        {"/drain", true, {{METHOD_POST, serve_drain, false}}},
-        {"/stop", true, {{METHOD_POST, serve_stop, false}}},
-        {"/upgrade", true, {{METHOD_POST, serve_upgrade, false}}},
-        {"/reopen", true, {{METHOD_POST, serve_reopen, false}}},
-        {"/consumers/{name}",
-         true,
-         {{METHOD_PUT, serve_put_consumer, true}, {METHOD_DELETE, serve_remove_consumer, false}}},
-        {"/consumers/{name}/keys",
-         true,
-         {{METHOD_PUT, serve_put_key, true}, {METHOD_DELETE, serve_remove_key, true}}},
+#define ADMIN(method, path, door, takes, serve, help)                                              \
+        {path, METHOD_##method, door, takes, serve_##serve},
+#include "gate/admin.def"
+#undef ADMIN
 };
 
 /* ---- answering ---- */
@@ -174,6 +164,18 @@ static bool is_our_name(const struct visit *visit, struct str host)
                str_eq_nocase(host, visit->door->host);
 }
 
+/* True for what came through this very gate: an API whose upstream is our own address. */
+static bool is_our_own(const struct visit *visit)
+{
+        struct fields_walk walk = {.fields = &visit->ex->req.head.fields, .id = NAME_via};
+        struct str instance = visit->admin->gate->instance, member;
+        while (fields_member(&walk, &member)) {
+                if (instance.len > 0 && str_ends(member, instance))
+                        return true;
+        }
+        return false;
+}
+
 /* True when it was answered. */
 static bool refuse_stranger(struct visit *visit)
 {
@@ -186,6 +188,10 @@ static bool refuse_stranger(struct visit *visit)
         }
         if (origin.ptr != NULL) {
                 visit_deny(visit, REASON_not_allowed, "Web pages may not ask here.");
+                return true;
+        }
+        if (is_our_own(visit)) {
+                visit_deny(visit, REASON_not_allowed, "The gate does not offer its admin.");
                 return true;
         }
         return false;
@@ -211,7 +217,8 @@ static bool path_fits(struct visit *visit, const char *template, struct str path
         return true;
 }
 
-static const struct resource *find_resource(struct visit *visit)
+/* The first of the resources at this path. */
+static const struct resource *find_path(struct visit *visit)
 {
         struct str path = visit->ex->req.head.target.path;
         for (size_t i = 0; i < countof(resources); i++) {
@@ -221,18 +228,20 @@ static const struct resource *find_resource(struct visit *visit)
         return NULL;
 }
 
-static void refuse_method(struct visit *visit)
+static bool is_same_path(const struct resource *a, const struct resource *b)
+{
+        return b < resources + countof(resources) && str_is(str_of(a->path), b->path);
+}
+
+static void refuse_method(struct visit *visit, const struct resource *first)
 {
         char memory[64];
         struct text allow = text_over(memory, sizeof memory);
-        for (size_t i = 0; i < countof(visit->resource->calls); i++) {
-                enum method method = visit->resource->calls[i].method;
-                if (visit->resource->calls[i].serve == NULL)
-                        continue;
-                if (allow.len > 0)
+        for (const struct resource *at = first; is_same_path(first, at); at++) {
+                if (at != first)
                         text_put(&allow, S(", "));
-                text_put(&allow, method_text(method));
-                if (method == METHOD_GET)
+                text_put(&allow, method_text(at->method));
+                if (at->method == METHOD_GET)
                         text_put(&allow, S(", HEAD"));
         }
         struct problem_member member = {"allow", arena_str(visit_arena(visit), text_str(&allow)),
@@ -242,20 +251,16 @@ static void refuse_method(struct visit *visit)
         visit_problem(visit, &problem);
 }
 
-static bool find_call(struct visit *visit)
+static const struct resource *find_method(const struct visit *visit, const struct resource *first)
 {
         enum method method = visit->ex->req.head.method;
         if (method == METHOD_HEAD)
                 method = METHOD_GET;
-        for (size_t i = 0; i < countof(visit->resource->calls); i++) {
-                if (visit->resource->calls[i].serve == NULL ||
-                    visit->resource->calls[i].method != method)
-                        continue;
-                visit->serve = visit->resource->calls[i].serve;
-                visit->takes_body = visit->resource->calls[i].takes_body;
-                return true;
+        for (const struct resource *at = first; is_same_path(first, at); at++) {
+                if (at->method == method)
+                        return at;
         }
-        return false;
+        return NULL;
 }
 
 static bool has_json(const struct visit *visit)
@@ -269,7 +274,7 @@ static bool has_json(const struct visit *visit)
 static bool refuse_body(struct visit *visit)
 {
         struct exchange *ex = visit->ex;
-        if (!visit->takes_body)
+        if (!visit->resource->takes_body)
                 return false;
         if (!has_json(visit)) {
                 struct problem problem = {
@@ -293,18 +298,19 @@ static void arrive(struct visit *visit)
         struct exchange *ex = visit->ex;
         if (refuse_stranger(visit))
                 return;
-        visit->resource = find_resource(visit);
-        if (visit->resource == NULL) {
+        const struct resource *first = find_path(visit);
+        if (first == NULL) {
                 visit_deny(visit, REASON_not_found, "%s", "");
                 return;
         }
-        if (visit->resource->needs_socket && !visit->door->is_socket) {
+        if (first->needs_socket && !visit->door->is_socket) {
                 visit_deny(visit, REASON_not_allowed,
                            "This address is read only; ask over the admin socket.");
                 return;
         }
-        if (!find_call(visit)) {
-                refuse_method(visit);
+        visit->resource = find_method(visit, first);
+        if (visit->resource == NULL) {
+                refuse_method(visit, first);
                 return;
         }
         if (refuse_body(visit))
@@ -383,7 +389,7 @@ static void admin_run(struct exchange *ex)
                 arrive(visit);
         if (visit->stage == VISIT_BODY && ex->req.body.is_complete) {
                 visit->stage = VISIT_WAIT;
-                visit->serve(visit);
+                visit->resource->serve(visit);
         }
         if (visit->stage == VISIT_STREAM && ex->front.conn != NULL)
                 pump(visit);
@@ -457,9 +463,8 @@ void admin_init(struct admin *admin, const struct admin_setup *setup)
         window_init(&admin->window, setup->loop, setup->gate->counts);
 }
 
-enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str address)
+enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str host)
 {
-        struct host_port place = {0};
         if (admin->door_count == ADMIN_DOORS_MAX)
                 return ERR_limit;
         struct admin_door *door = &admin->doors[admin->door_count];
@@ -477,8 +482,7 @@ enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str addr
                 .chunk_extensions = 4096,
                 .connections = ADMIN_CONNECTIONS_MAX,
         };
-        if (!is_socket && host_port_read(address, &place) == ERR_ok)
-                door->host = arena_str(&admin->arena, place.host);
+        door->host = arena_str(&admin->arena, host);
         enum err err = entrance_open(&door->entrance, &admin->http, fd);
         if (err == ERR_ok)
                 admin->door_count++;

@@ -119,9 +119,9 @@ struct admin_setup {
 
 void admin_init(struct admin *admin, const struct admin_setup *setup);
 
-/* Begins to accept on fd, which stays the caller's. `address` as configured ("localhost:9901"), or
- * the path of the socket. ERR_limit: no more doors. */
-must_use enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str address);
+/* Begins to accept on fd, which stays the caller's. `host` of the configured address: a name that
+ * is answered to; empty for a socket. ERR_limit: no more doors. */
+must_use enum err admin_open(struct admin *admin, int fd, bool is_socket, struct str host);
 
 /* Stops accepting on all doors. What is under way goes on. */
 void admin_shut(struct admin *admin);

@@ -14,15 +14,12 @@ enum visit_stage {
 
 struct visit;
 
-/* What is at a path. */
+/* What is offered at a path, by one method. */
 struct resource {
         const char *path; /* "/consumers/{name}/keys": one name at most */
-        bool needs_socket;
-        struct {
-                enum method method;
-                void (*serve)(struct visit *visit); /* once the body is there, if it takes one */
-                bool takes_body;                    /* a JSON document */
-        } calls[2];
+        enum method method;
+        bool needs_socket, takes_body;
+        void (*serve)(struct visit *visit); /* once the body is there */
 };
 
 /* Makes the next piece of an answer; false: that was all. Writing nothing and true: more will come,
@@ -34,9 +31,7 @@ struct visit {
         struct admin *admin;
         const struct admin_door *door;
         const struct resource *resource;
-        void (*serve)(struct visit *visit);
         enum visit_stage stage;
-        bool takes_body;
         struct str name; /* in the path, decoded */
         char *body;
         size_t body_len;
@@ -65,19 +60,8 @@ struct str visit_parameter(struct visit *visit, const char *name);
 /* True when Accept prefers JSON to plain text. */
 bool visit_wants_json(const struct visit *visit);
 
-/* ---- what is served ---- */
+/* ---- what is served: admin_tell.c, admin_status.c, admin_logs.c, admin_change.c ---- */
 
-void serve_status(struct visit *visit);  /* admin_status.c */
-void serve_metrics(struct visit *visit); /* admin_tell.c, as all below */
-void serve_livez(struct visit *visit);
-void serve_readyz(struct visit *visit);
-void serve_logs(struct visit *visit);   /* admin_logs.c */
-void serve_reload(struct visit *visit); /* admin_change.c, as all below */
-void serve_drain(struct visit *visit);
-void serve_stop(struct visit *visit);
-void serve_upgrade(struct visit *visit);
-void serve_reopen(struct visit *visit);
-void serve_put_key(struct visit *visit);
-void serve_remove_key(struct visit *visit);
-void serve_put_consumer(struct visit *visit);
-void serve_remove_consumer(struct visit *visit);
+#define ADMIN(method, path, door, takes, serve, help) void serve_##serve(struct visit *visit);
+#include "gate/admin.def"
+#undef ADMIN

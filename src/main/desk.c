@@ -119,6 +119,7 @@ int desk_bind(struct steward *steward, const struct config *config)
         const struct json *node = admin->node;
         char memory[WHY_MAX];
         struct text why = text_over(memory, sizeof memory);
+        steward->desk.host = arena_str(&steward->arena, admin->address.host);
         enum err err = admin->is_off ? ERR_ok : bind_host(steward, &admin->address, &why);
         int code = judge("admin address", err, json_get(node, S("address")) != NULL, &why);
         if (code != 0)
@@ -213,7 +214,10 @@ static enum err put_key(void *arg, const struct admin_key *from)
 static enum err remove_key(void *arg, struct str consumer, struct str key)
 {
         struct steward *steward = arg;
-        (void)consumer;
+        struct credential found;
+        if (roster_find(steward->gate.roster, key, 0, &found) == ROSTER_UNKNOWN ||
+            !str_eq(found.consumer->name, consumer))
+                return ERR_missing;
         return roster_remove_key(steward->gate.roster, seal_tag(&steward->secret, key));
 }
 
@@ -256,7 +260,7 @@ void desk_begin(struct steward *steward)
         for (unsigned i = 0; i < desk->bound_count; i++) {
                 const struct bound *bound = &desk->bound[i];
                 enum err err = admin_open(&desk->admin, bound->fds[0], desk->is_socket[i],
-                                          str_of(bound->address));
+                                          desk->is_socket[i] ? S("") : desk->host);
                 if (err != ERR_ok)
                         fprintf(stderr, "gate: admin: %s\n", err_text(err));
         }

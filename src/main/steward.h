@@ -32,6 +32,7 @@ struct desk {
         struct bound bound[ADMIN_DOORS_MAX];
         bool is_socket[ADMIN_DOORS_MAX];
         unsigned bound_count;
+        struct str host; /* of the configured address */
 };
 
 /* What came of the last reload. */

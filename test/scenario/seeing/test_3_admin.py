@@ -57,6 +57,16 @@ def shared(gates, servers):
     return _shared["gate"]
 
 
+def test_the_admin_is_not_offered_as_an_api(gate, server):
+    g = gate("""
+listeners: { main: { address: "@main@" } }
+admin: { address: "@admin@", socket: "@socket@" }
+apis: { own: { path: /, upstream: "http://@admin@" } }
+""", records=False)
+    answer = g.get("/status")
+    assert (answer.status, answer.code) == (403, "not-allowed")
+
+
 def test_the_socket_is_the_owners(gate, server):
     g = gate(upstream=server())
     mode = os.stat(g.socket).st_mode

@@ -170,6 +170,18 @@ static void web_pages_may_not_ask(void **state)
         assert_int_equal(asked.action, -1);
 }
 
+static void the_gate_does_not_offer_its_own_admin(void **state)
+{
+        (void)state;
+        gate.instance = S("gate-0123456789");
+        assert_int_equal(status_of(ask_at(TCP, "GET /status HTTP/1.1\r\nHost: localhost\r\n"
+                                               "Via: 1.1 a, 1.1 gate-0123456789\r\n\r\n")),
+                         403);
+        assert_int_equal(status_of(ask_at(TCP, "GET /status HTTP/1.1\r\nHost: localhost\r\n"
+                                               "Via: 1.1 other\r\n\r\n")),
+                         200);
+}
+
 static void the_address_is_read_only(void **state)
 {
         (void)state;
@@ -422,6 +434,7 @@ int main(void)
                 TEST(rates_are_of_the_last_seconds),
                 TEST(only_names_of_this_machine_are_answered),
                 TEST(web_pages_may_not_ask),
+                TEST(the_gate_does_not_offer_its_own_admin),
                 TEST(the_address_is_read_only),
                 TEST(what_is_not_there_is_refused_as_everywhere),
                 TEST(a_connection_serves_many_questions),

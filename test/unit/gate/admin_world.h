@@ -93,11 +93,11 @@ static const struct admin_calls calls = {
         .remove_consumer = on_remove_consumer,
 };
 
-static inline int open_door(const char *at, bool is_socket, const char *address)
+static inline int open_door(const char *at, bool is_socket, const char *host)
 {
         struct addr here = world_addr(at);
         int fd = sim_listen(world.sim, &here);
-        assert_int_equal(admin_open(admin, fd, is_socket, str_of(address)), ERR_ok);
+        assert_int_equal(admin_open(admin, fd, is_socket, str_of(host)), ERR_ok);
         return fd;
 }
 
@@ -125,8 +125,8 @@ static inline int begin(void **state)
                 .loop = world.loop, .gate = &gate, .journal = journal, .calls = &calls};
         admin_init(admin, &setup);
         world.http = &admin->http;
-        fds[0] = open_door(TCP, false, "gate.example:9901");
-        fds[1] = open_door(SOCKET, true, "/run/admin.sock");
+        fds[0] = open_door(TCP, false, "gate.example");
+        fds[1] = open_door(SOCKET, true, "");
         return 0;
 }
 
