@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cmd/flags.h"
 #include "cmd/help.h"
 #include "schema/fault.h"
 #include "wire/unit.h"
 
-enum { CALL_ARENA_MAX = 1 << 30 };
+enum { CALL_ARENA_MAX = 1 << 30, INPUT_MAX = 256 << 20 };
 
 #define COMMAND(id) extern const struct command command_##id;
 #include "cmd/command.def"
@@ -108,6 +109,18 @@ int64_t call_time(const struct call *call, const char *name, int64_t otherwise)
         int64_t time;
         struct str value = call_flag(call, name);
         return value.ptr == NULL || duration_read(value, &time) != ERR_ok ? otherwise : time;
+}
+
+struct str call_input(struct call *call)
+{
+        struct text text = text_grow(&call->arena, INPUT_MAX);
+        char piece[16384];
+        ssize_t n;
+        while ((n = read(STDIN_FILENO, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR)) {
+                if (n > 0)
+                        text_put(&text, str_from(piece, (size_t)n));
+        }
+        return text.at == NULL ? S("") : text_str(&text);
 }
 
 /* ---- what is said ---- */

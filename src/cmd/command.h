@@ -126,6 +126,9 @@ int64_t call_time(const struct call *call, const char *name, int64_t otherwise);
  * for (size_t i = 0; call_each(call, "header", &i, &value);) */
 bool call_each(const struct call *call, const char *name, size_t *at, struct str *ret_value);
 
+/* All of standard input. */
+struct str call_input(struct call *call);
+
 /* Writes to standard output: the result. */
 void call_put(struct call *call, struct str text);
 void call_print(struct call *call, const char *format, ...) printf_like(2, 3);

@@ -1,8 +1,5 @@
 /* explain.c -- `gate explain`: one request walked through the configuration, without sending
  * anything. */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "cmd/explain_int.h"
 #include "cmd/reading.h"
 #include "io/file.h"
@@ -70,15 +67,15 @@ static bool has_line_end(struct str text)
 static bool read_body(struct call *call, struct str given, struct str *ret_body, int *ret_code)
 {
         struct file file;
-        enum err err;
         *ret_body = given;
         if (!str_starts(given, S("@")))
                 return true;
         struct str path = str_skip(given, 1);
-        if (str_is(path, "-"))
-                err = file_read_fd(STDIN_FILENO, BODY_MAX, &call->arena, &file);
-        else
-                err = file_read(path, BODY_MAX, &call->arena, &file);
+        if (str_is(path, "-")) {
+                *ret_body = call_input(call);
+                return true;
+        }
+        enum err err = file_read(path, BODY_MAX, &call->arena, &file);
         if (err == ERR_ok) {
                 *ret_body = file.text;
                 return true;

@@ -2,13 +2,12 @@
 #include "cmd/reading.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "identity/list.h"
 #include "io/file.h"
 #include "policy/list.h"
 
-enum { STDIN_MAX = 64 << 20, SHOWN_MAX = 16 << 20 };
+enum { SHOWN_MAX = 16 << 20 };
 
 struct str reading_path(struct call *call)
 {
@@ -20,17 +19,6 @@ struct str reading_path(struct call *call)
         return path;
 }
 
-/* All of standard input. */
-static struct str read_stdin(struct call *call)
-{
-        struct text text = text_grow(&call->arena, STDIN_MAX);
-        char piece[8192];
-        ssize_t n;
-        while ((n = read(STDIN_FILENO, piece, sizeof piece)) > 0)
-                text_put(&text, str_from(piece, (size_t)n));
-        return text.at == NULL ? S("") : text_str(&text);
-}
-
 struct bundle *reading_begin(struct call *call, struct str path)
 {
         struct str environment = call_flag(call, "env");
@@ -39,7 +27,7 @@ struct bundle *reading_begin(struct call *call, struct str path)
                                        .world = &world_real};
         if (str_is(path, "-")) {
                 request.path = S("stdin");
-                request.text = read_stdin(call);
+                request.text = call_input(call);
         }
         return bundle_read(&request, &policy_list, &proof_list);
 }
