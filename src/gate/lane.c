@@ -392,9 +392,11 @@ bool lane_has_others(const struct lane *lane, uint64_t tried)
         return false;
 }
 
-static bool is_unreached(const struct endpoint_entry *entry)
+static bool is_reachable(const struct endpoint_entry *entry)
 {
-        return atomic_load_explicit(&entry->endpoint->unreached, memory_order_relaxed) > 0;
+        struct endpoint *endpoint = entry->endpoint;
+        return atomic_load_explicit(&endpoint->was_reached, memory_order_relaxed) &&
+               atomic_load_explicit(&endpoint->unreached, memory_order_relaxed) == 0;
 }
 
 int lane_pick_standby(struct lane *lane, int index)
@@ -406,7 +408,7 @@ int lane_pick_standby(struct lane *lane, int index)
                 uint32_t i = (start + k) % count;
                 if (!entries[i].is_standby || entries[i].target != entries[index].target)
                         continue;
-                if (!is_unreached(&entries[i]))
+                if (is_reachable(&entries[i]))
                         return (int)i;
                 best = (int)i;
         }
@@ -422,7 +424,7 @@ bool lane_has_failed_family(const struct lane *lane, int index)
                         continue;
                 if (entries[i].is_standby)
                         has_standby = true;
-                else if (!is_unreached(&entries[i]))
+                else if (is_reachable(&entries[i]))
                         return false;
         }
         return has_standby;

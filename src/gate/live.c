@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/map.h"
 #include "gate/live_int.h"
 
@@ -81,6 +82,16 @@ static struct target_live *target_by_url(const struct upstream_live *upstream, s
         return NULL;
 }
 
+static void take_family(struct target_live *target, int family)
+{
+        if (target->family == family)
+                return;
+        target->family = family;
+        log_info("a target is reached by its other addresses",
+                 log_str("upstream", target->upstream->name), log_str("target", target->target.url),
+                 log_text("family", family == AF_INET6 ? "IPv6" : "IPv4"));
+}
+
 /* Workers got through at addresses of the family that was not in use: from now on it is. */
 static void open_told(struct mail *mail)
 {
@@ -92,7 +103,7 @@ static void open_told(struct mail *mail)
                         continue;
                 struct target_live *target = target_by_url(upstream, endpoint->target.url);
                 if (target != NULL && upstream->set->entries[i].is_standby)
-                        target->family = endpoint->addr.u.any.sa_family;
+                        take_family(target, endpoint->addr.u.any.sa_family);
         }
         if (!upstream->is_dropped)
                 upstream_live_renew(upstream);

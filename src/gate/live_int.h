@@ -37,6 +37,7 @@ struct endpoint {
         struct eject eject;
         _Atomic(uint32_t) holds;
         _Atomic(uint32_t) unreached; /* failures to connect in a row */
+        _Atomic(bool) was_reached;   /* ever */
         _Atomic(bool) is_reached;    /* a standby that was connected to: for the steward */
         struct addr addr;
         struct upstream_target target;   /* its texts lie behind the counts */
@@ -214,5 +215,5 @@ bool lane_has_others(const struct lane *lane, uint64_t tried);
 int lane_pick_standby(struct lane *lane, int index);
 
 /* True when the target of that entry has addresses of another family in reserve, and none of those
- * in use has been reached lately. */
+ * in use was reached the last time. */
 bool lane_has_failed_family(const struct lane *lane, int index);

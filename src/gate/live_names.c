@@ -3,6 +3,7 @@
  * reserve: they are ways to the same servers, and half of the traffic must not hang on the worse
  * one (RFC 8305). */
 #include "base/check.h"
+#include "base/log.h"
 #include "gate/live_int.h"
 
 /* A target's weight is shared by its addresses; this many parts, so that little is lost. */
@@ -19,8 +20,7 @@ static struct str put(char **at, struct str s)
 
 static void set_addrs(struct target_live *target, const struct addr *addrs, uint32_t count)
 {
-        if (count > ADDRESSES_MAX)
-                count = ADDRESSES_MAX;
+        CHECK(count <= ADDRESSES_MAX);
         live_memory_free(target->addrs);
         target->addrs = live_memory((count + 1) * sizeof *addrs);
         for (uint32_t i = 0; i < count; i++) {
@@ -206,6 +206,10 @@ void upstream_live_renew(struct upstream_live *upstream)
         struct endpoint_set *set = endpoint_set_make(count, &upstream->rules);
         for (uint32_t i = 0; i < upstream->target_count; i++)
                 add_target(upstream, set, i);
+        if (set->count < count)
+                log_warn("an upstream has more addresses than are used",
+                         log_str("upstream", upstream->name), log_num("addresses", count),
+                         log_num("used", set->count));
         endpoint_set_close(set);
         if (upstream->set != NULL && endpoint_set_eq(upstream->set, set)) {
                 endpoint_set_let_go(set);

@@ -6,7 +6,9 @@
 #include <stdatomic.h>
 
 #include "base/check.h"
+#include "base/log.h"
 #include "base/rand.h"
+#include "gate/count.h"
 #include "gate/live_int.h"
 
 /* Before a retry at an address that was tried already: at random up to this, doubled each time. */
@@ -20,6 +22,14 @@ enum {
 static uint64_t now_of(const struct attempt *attempt)
 {
         return loop_now(attempt->lane->worker->http.loop);
+}
+
+/* Why a request got no try, or no further one. */
+static void count(const struct attempt *attempt, enum count why)
+{
+        struct counts *counts = attempt->lane->worker->counts;
+        if (counts != NULL)
+                counts_add(counts, why, 1);
 }
 
 static struct breaker_worker *breaker_of(const struct attempt *attempt)
@@ -121,6 +131,7 @@ static enum err begin_try(struct attempt *attempt, struct exchange *ex)
         attempt->pass = (uint8_t)breaker_begin(breaker_of(attempt), now);
         if (attempt->pass == BREAKER_REFUSE) {
                 attempt->retry_after_ns = breaker_wait(&lane->upstream->breaker, now);
+                count(attempt, COUNT_refused_breaker);
                 return ERR_missing;
         }
         lane_look(lane, now);
@@ -129,10 +140,14 @@ static enum err begin_try(struct attempt *attempt, struct exchange *ex)
                 attempt->tried = 0;
         }
         enum err err = get(attempt, ex, crossing);
-        if (!attempt->is_trying)
+        if (!attempt->is_trying) {
                 end_breaker(attempt, BREAKER_UNKNOWN);
-        else if (err != ERR_ok && err != ERR_again)
+                count(attempt, err == ERR_missing ? COUNT_refused_target
+                               : err == ERR_limit ? COUNT_refused_pool
+                                                  : COUNT_refused_system);
+        } else if (err != ERR_ok && err != ERR_again) {
                 ex->back.failure = REASON_upstream_refused;
+        }
         return err == ERR_no_files ? ERR_limit : err;
 }
 
@@ -238,10 +253,24 @@ static void note_reached(struct attempt *attempt, const struct exchange *ex)
         }
         if (ex->back.failure != REASON_none && !ex->back.is_begun)
                 return;
+        if (unlikely(!atomic_load_explicit(&endpoint->was_reached, memory_order_relaxed)))
+                atomic_store_explicit(&endpoint->was_reached, true, memory_order_relaxed);
         if (unlikely(atomic_load_explicit(&endpoint->unreached, memory_order_relaxed) != 0))
                 atomic_store_explicit(&endpoint->unreached, 0, memory_order_relaxed);
         if (seat->index >= 0 && unlikely(lane->set->entries[seat->index].is_standby))
                 tell_reached(lane->upstream, endpoint);
+}
+
+static void tell_ejected(struct upstream_live *upstream, const struct endpoint *endpoint,
+                         enum reason reason)
+{
+        char memory[ADDR_TEXT_MAX];
+        struct text addr = text_over(memory, sizeof memory);
+        addr_put(&addr, &endpoint->addr);
+        atomic_fetch_add_explicit(&upstream->changes, 1, memory_order_relaxed);
+        log_warn("a target is left out", log_str("upstream", upstream->name),
+                 log_str("target", endpoint->target.url), log_str("address", text_str(&addr)),
+                 log_str("reason", reason_token(reason)));
 }
 
 /* Health is kept for the addresses in use only. */
@@ -255,7 +284,7 @@ static void note_health(struct attempt *attempt, const struct exchange *ex)
         if (ex->back.failure == REASON_none)
                 eject_success(eject, &lane->set->rules.eject, now_of(attempt));
         else if (is_blamed(ex) && eject_failure(&lane->set->group, eject, now_of(attempt)))
-                atomic_fetch_add_explicit(&lane->upstream->changes, 1, memory_order_relaxed);
+                tell_ejected(lane->upstream, seat->endpoint, ex->back.failure);
 }
 
 static enum breaker_outcome outcome_of(const struct attempt *attempt, const struct exchange *ex)
@@ -265,6 +294,22 @@ static enum breaker_outcome outcome_of(const struct attempt *attempt, const stru
         if (attempt->upstream->breaker_counts_5xx && ex->res.head.status >= 500)
                 return BREAKER_FAILURE;
         return BREAKER_SUCCESS;
+}
+
+static uint64_t times_opened(struct upstream_live *upstream)
+{
+        return atomic_load_explicit(&upstream->breaker.opened, memory_order_relaxed);
+}
+
+static void note_outcome(struct attempt *attempt, enum breaker_outcome outcome)
+{
+        struct upstream_live *upstream = attempt->lane->upstream;
+        uint64_t opened = times_opened(upstream);
+        end_breaker(attempt, outcome);
+        if (outcome == BREAKER_FAILURE && times_opened(upstream) != opened)
+                log_warn("an upstream is not asked for a while",
+                         log_str("upstream", upstream->name),
+                         log_num("ms", attempt->upstream->breaker.open_ns / 1000000));
 }
 
 static void end_retry(struct attempt *attempt)
@@ -281,7 +326,7 @@ void upstream_tried(struct attempt *attempt, struct exchange *ex)
         attempt->is_trying = false;
         note_reached(attempt, ex);
         note_health(attempt, ex);
-        end_breaker(attempt, outcome_of(attempt, ex));
+        note_outcome(attempt, outcome_of(attempt, ex));
         end_retry(attempt);
 }
 
@@ -411,8 +456,10 @@ static bool may_retry_in_budget(struct attempt *attempt, struct exchange *ex,
         if (!has_time(ex, pause) || !has_body_again(ex))
                 return false;
         budget->part_permille = (uint32_t)(terms->retry_budget_ppm / 1000);
-        if (!retry_take(budget, now_of(attempt)))
+        if (!retry_take(budget, now_of(attempt))) {
+                count(attempt, COUNT_refused_budget);
                 return false;
+        }
         attempt->is_retry = true;
         attempt->pause_ns = pause;
         return true;

@@ -64,6 +64,7 @@ static void the_breaker_says_when_to_come_again(void **state)
         assert_true(live_breaker_is_open(live, S("u")));
         assert_has(ask(one, GET), "no-target");
         assert_in_range(seen.retry_after, 29, 30);
+        assert_int_equal(counts_number(board, COUNT_refused_breaker), 1);
         assert_int_equal(servers[0].requests, 20);
         servers[0].resets = false;
         world_run(&world, 31 * SEC);
@@ -211,6 +212,7 @@ static void without_a_target_there_is_none(void **state)
         config->upstream.target_count = 0;
         use(config);
         assert_has(ask(one, GET), "no-target");
+        assert_int_equal(counts_number(board, COUNT_refused_target), 1);
         config->targets[0].weight = 0;
         config->upstream.target_count = 1;
         use(config);

@@ -235,6 +235,40 @@ static void one_family_of_a_name_is_used_and_all_its_addresses(void **state)
         assert_true(state_of("10.0.0.2:80").is_out != state_of("10.0.0.3:80").is_out);
 }
 
+/* However many addresses the family has that is not routed here: no request fails for them. */
+static void a_lost_family_of_many_addresses_costs_no_request(void **state)
+{
+        (void)state;
+        static const char *const lost[] = {"[2001:db8::2]:80", "[2001:db8::3]:80",
+                                           "[2001:db8::4]:80", "[2001:db8::5]:80"};
+        for (unsigned i = 0; i < countof(lost); i++) {
+                struct addr addr = world_addr(lost[i]);
+                sim_blackhole(world.sim, &addr, true);
+        }
+        terms.retry_attempts = 1;
+        name_answer = "10.0.0.2 2001:db8::2 2001:db8::3 2001:db8::4 2001:db8::5";
+        use(configure(0, NAMED));
+        ask_often(8, POST, "200 OK");
+        assert_int_equal(servers[0].requests, 8);
+        /* A single address that breaks in a family that works is no reason to leave it. */
+        assert_false(state_of("10.0.0.2:80").is_standby);
+}
+
+/* What is beyond the limit is not used, and nothing else happens. */
+static void addresses_beyond_the_limit_are_not_used(void **state)
+{
+        (void)state;
+        static struct upstream_target targets[BALANCE_TARGETS_MAX + 10];
+        struct config *config = configure(0, FIRST);
+        for (unsigned i = 0; i < countof(targets); i++)
+                targets[i] = config->targets[0];
+        config->upstream.targets = targets;
+        config->upstream.target_count = countof(targets);
+        use(config);
+        assert_int_equal(address_count(), BALANCE_TARGETS_MAX);
+        assert_has(ask(one, GET), "200 OK");
+}
+
 static void where_neither_family_is_reached_that_is_told_once(void **state)
 {
         (void)state;
@@ -264,6 +298,8 @@ int main(void)
                 test(a_family_that_is_lost_costs_a_quarter_of_a_second),
                 test(when_the_family_in_use_breaks_the_other_takes_over),
                 test(one_family_of_a_name_is_used_and_all_its_addresses),
+                test(a_lost_family_of_many_addresses_costs_no_request),
+                test(addresses_beyond_the_limit_are_not_used),
                 test(where_neither_family_is_reached_that_is_told_once),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../http/world.h"
+#include "gate/count.h"
 #include "gate/live.h"
 #include "gate/upstream.h"
 #include "gate/worker.h"
@@ -22,6 +23,7 @@ static maybe_unused struct worker worker;
 static maybe_unused struct worker *const workers[] = {&worker};
 static maybe_unused struct live *live;
 static maybe_unused struct dns *dns;
+static maybe_unused struct count_board *board;
 static maybe_unused struct server servers[SERVERS];
 static maybe_unused struct guest callers[CALLERS];
 static maybe_unused struct guest *const one = &callers[0], *const two = &callers[1];
@@ -272,6 +274,8 @@ static maybe_unused int begin(void **state)
         worker = (struct worker){0};
         http_init(&worker.http, world.loop);
         lanes_init(&worker);
+        board = count_board_make(1);
+        worker.counts = count_board_of(board, 0);
         world_open(&world, &worker.http, &site);
         dns = dns_make(world.loop, &(struct dns_conf){0});
         dns_set_ask(dns, on_question, NULL);
@@ -320,6 +324,7 @@ static maybe_unused int end(void **state)
         loop_turn(world.loop, 0);
         live_free(live);
         dns_free(dns);
+        count_board_free(board);
         http_fini(&worker.http);
         world_end(&world);
         return 0;

@@ -80,6 +80,7 @@ static void a_full_pool_passes_on_to_the_next_target(void **state)
         assert_int_equal(servers[0].requests, 1);
         assert_int_equal(servers[1].requests, 1);
         assert_has(guest_heard(&callers[2]), "overloaded");
+        assert_int_equal(counts_number(board, COUNT_refused_pool), 1);
         assert_int_equal(seen.tries, 0);
         world_run(&world, 2 * SEC);
         assert_has(guest_heard(&callers[0]), "200 OK");
@@ -97,6 +98,7 @@ static void without_ports_there_is_no_loop(void **state)
         sim_fail_next(world.sim, SIM_OPEN, ERR_no_files, 1);
         assert_has(ask(one, GET), "overloaded");
         assert_has(ask(one, GET), "200 OK");
+        assert_int_equal(counts_number(board, COUNT_refused_system), 2);
         assert_int_equal(state_of("10.0.0.2:80").ejected, 0);
 }
 
@@ -283,6 +285,7 @@ static void the_budget_bounds_what_a_failing_upstream_gets(void **state)
                 assert_has(guest_heard(one), "502");
         }
         uint64_t seconds = (sim_now(world.sim) - start) / SEC;
+        assert_int_equal(requests() + counts_number(board, COUNT_refused_budget), 2000);
         assert_true(requests() >= 1150);
         assert_true(requests() <= 1200 + 3 * (seconds + 1) + 10);
 }
