@@ -131,9 +131,18 @@ int desk_bind(struct steward *steward, const struct config *config)
 
 /* ---- what the admin may ask for ---- */
 
+static void count_names(struct steward *steward)
+{
+        struct counts *counts = steward->desk.admin.counts;
+        const struct dns_counts *dns = dns_counts(steward->dns);
+        counts_set(counts, COUNT_dns_found, dns->answered);
+        counts_set(counts, COUNT_dns_failed, dns->missing + dns->timeouts + dns->failed);
+}
+
 static void fill_state(void *arg, struct admin_state *ret_state)
 {
         struct steward *steward = arg;
+        count_names(steward);
         const struct reload *reload = &steward->reload;
         const struct snapshot *snapshot = steward->snapshot;
         *ret_state = (struct admin_state){
