@@ -5,7 +5,7 @@
 #include "gate/roster.h"
 #include "gate/trip.h"
 
-enum { FILL_MAX = 8192 };
+enum { FILL_MAX = 32 * 1024 };
 
 struct str ex_method(const struct exchange *ex)
 {
@@ -223,11 +223,31 @@ bool ex_can_fill(struct str name)
         return str_starts(name, S("param.")) && name.len > 6;
 }
 
-/* Fills what stands between `open` and '}'; what nobody knows becomes nothing. */
-static struct str fill(struct exchange *ex, struct str template, struct str open,
-                       struct str (*one)(struct exchange *, struct str))
+/* A value in a query: what would end it there or begin another one is escaped. */
+static void put_query_value(struct text *text, struct str value)
+{
+        for (size_t i = 0; i < value.len; i++) {
+                if (str_find(S("&+=;#"), value.ptr[i]) < 0)
+                        text_char(text, value.ptr[i]);
+                else
+                        text_format(text, "%%%02X", (unsigned)(uint8_t)value.ptr[i]);
+        }
+}
+
+struct filling {
+        struct str open; /* what stands between it and '}' is filled in */
+        struct str (*one)(struct exchange *, struct str name);
+        enum reason too_long;
+        bool is_target, is_query; /* the text is one, or begins as one */
+};
+
+/* What nobody knows becomes nothing. What becomes too long ends the exchange: a part of it would be
+ * another text. */
+static struct str fill(struct exchange *ex, struct str template, const struct filling *filling)
 {
         struct text text = text_grow(&ex->arena, FILL_MAX);
+        struct str open = filling->open;
+        bool is_query = filling->is_query;
         if (str_find_str(template, open) < 0)
                 return template;
         while (template.len > 0) {
@@ -238,16 +258,25 @@ static struct str fill(struct exchange *ex, struct str template, struct str open
                         text_put(&text, template);
                         break;
                 }
-                text_put(&text, str_first(template, (size_t)at));
-                text_put(&text, one(ex, str_first(rest, (size_t)end)));
+                struct str literal = str_first(template, (size_t)at);
+                struct str name = str_first(rest, (size_t)end);
+                is_query |= filling->is_target && str_find(literal, '?') >= 0;
+                text_put(&text, literal);
+                if (is_query && !str_is(name, "query"))
+                        put_query_value(&text, filling->one(ex, name));
+                else
+                        text_put(&text, filling->one(ex, name));
                 template = str_skip(rest, (size_t)end + 1);
         }
+        if (text.is_cut)
+                exchange_fault(ex, filling->too_long);
         return text_str(&text);
 }
 
 struct str ex_fill(struct exchange *ex, struct str template)
 {
-        return fill(ex, template, S("${"), fill_one);
+        const struct filling filling = {S("${"), fill_one, REASON_header_too_large, false, false};
+        return fill(ex, template, &filling);
 }
 
 static struct str fill_target(struct exchange *ex, struct str name)
@@ -271,7 +300,15 @@ static struct str fill_below(struct exchange *ex, struct str name)
 
 struct str ex_fill_target(struct exchange *ex, struct str template, bool is_below)
 {
-        return fill(ex, template, S("{"), is_below ? fill_below : fill_target);
+        const struct filling filling = {S("{"), is_below ? fill_below : fill_target,
+                                        REASON_target_too_long, true, false};
+        return fill(ex, template, &filling);
+}
+
+struct str ex_fill_query(struct exchange *ex, struct str template)
+{
+        const struct filling filling = {S("{"), fill_below, REASON_target_too_long, true, true};
+        return fill(ex, template, &filling);
 }
 
 enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format, ...)

@@ -81,9 +81,12 @@ struct str ex_text(struct exchange *ex, const char *format, ...) printf_like(2, 
 struct str ex_fill(struct exchange *ex, struct str template);
 
 /* The same for paths and URLs, with {host}, {path}, {query} (with its '?'), {scheme} and the
- * {parameters} of the route, as escaped as they came. `is_below`: {path} is what follows the API's
- * path. */
+ * {parameters} of the route, as escaped as they came; behind a '?' also what would end a value
+ * there is escaped. `is_below`: {path} is what follows the API's path. */
 struct str ex_fill_target(struct exchange *ex, struct str template, bool is_below);
+
+/* The same for what stands behind the '?' alone. */
+struct str ex_fill_query(struct exchange *ex, struct str template);
 
 /* True when ex_fill knows that name: for prepare. */
 bool ex_can_fill(struct str name);

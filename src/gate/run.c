@@ -41,8 +41,8 @@ static void interrupt(struct exchange *ex, struct trip *trip)
         trip->is_ending = true;
         exchange_reset(ex, &ex->back, ex->reason);
         ex->req.body.is_discarded = true;
-        bool can_answer = !ex->front.is_gone && trip->step < STEP_RELAY &&
-                          reason_status(ex->reason) != 0;
+        bool is_open = trip->step < STEP_RELAY || (ex->front.conn != NULL && !ex->front.is_begun);
+        bool can_answer = is_open && !ex->front.is_gone && reason_status(ex->reason) != 0;
         if (can_answer) {
                 answer_problem(ex, trip, ex->reason);
                 trip->step = STEP_RESPONSE;
@@ -387,6 +387,8 @@ static enum onward step_response(struct exchange *ex, struct trip *trip)
         /* Floors have the last word in both directions. */
         if (begun > 0 && trip->route->chain.has_floors)
                 walk_back(ex, trip, begun, true);
+        if (ex->reason != REASON_none && !trip->is_ending)
+                return ONWARD_NEXT;
         exchange_send(ex, &ex->front);
         return go(trip, STEP_RELAY);
 }

@@ -25,7 +25,7 @@ struct end {
         bool is_sent;        /* the outgoing message was handed to the link, whole */
         bool is_gone;        /* a front whose caller is no longer there */
         bool is_stale;       /* a back that was idle before, and its peer was gone */
-        bool is_begun;       /* a back of whose request something may have left */
+        bool is_begun;       /* something of the outgoing message may have left */
         bool is_heard;       /* a back from which something of a response came */
         bool closes;         /* a front that is not to be used again */
 };

@@ -352,8 +352,12 @@ static bool send_head(struct exchange *ex, struct conn *conn, struct h1_flow *fl
         }
         put_framing(&text, ex, flow);
         text_put(&text, S("\r\n"));
-        CHECK(!text.is_cut);
+        if (text.is_cut) {
+                exchange_fault(ex, REASON_fault);
+                return false;
+        }
         flow->is_head_out = h1_out_text(conn, &text);
+        ex->front.is_begun = flow->is_head_out;
         return flow->is_head_out;
 }
 

@@ -30,7 +30,7 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *state)
                 ex_note(ex, "path " STR_FMT, STR_ARG(path));
         }
         if (conf->query.ptr != NULL) {
-                struct str query = ex_fill_target(ex, conf->query, true);
+                struct str query = ex_fill_query(ex, conf->query);
                 if (str_starts(query, S("?")))
                         query = str_skip(query, 1);
                 ex_set_query(ex, query.len == 0 ? STR_NONE : query);
