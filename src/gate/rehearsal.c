@@ -19,6 +19,8 @@ enum {
         HEAD_MAX = 128 * 1024,
         HEARD_MAX = 4 << 20,
         LISTENERS_SHOWN = 64,
+        PIECE = 16 * 1024,   /* of a request, sent at once */
+        PIECE_NS = 1000000,  /* between them */
         PLAY_SECONDS = 900,  /* after which a request is given up */
         AFTER_NS = 50000000, /* for the last bytes to arrive */
         LAST_TURNS = 1000,
@@ -474,6 +476,19 @@ static void run_for(struct rehearsal *rehearsal, uint64_t ns)
                 loop_turn(rehearsal->loop, until - sim_now(rehearsal->sim));
 }
 
+/* As a caller does that looks whether there is an answer before it sends on. */
+static void send_request(struct play *play)
+{
+        struct str rest = play->cue->request;
+        while (rest.len > 0 && play->heard.len == 0 && !play->has_ended) {
+                struct str piece = str_first(rest, PIECE);
+                sim_send(play->peer, piece.ptr, piece.len);
+                rest = str_skip(rest, piece.len);
+                if (rest.len > 0)
+                        run_for(play->rehearsal, PIECE_NS);
+        }
+}
+
 /* Takes the answer apart: heads that are no last word are passed over. */
 static void read_answer(struct str heard, struct played *played)
 {
@@ -504,7 +519,7 @@ void rehearsal_play(struct rehearsal *rehearsal, const struct cue *cue, struct p
         rehearsal->play = &play;
         play.heard = text_grow(&rehearsal->arena, HEARD_MAX);
         play.peer = sim_dial(rehearsal->sim, &entrance->address, &caller_script, &play);
-        sim_send(play.peer, cue->request.ptr, cue->request.len);
+        send_request(&play);
         uint64_t until = sim_now(rehearsal->sim) + (uint64_t)PLAY_SECONDS * SECOND_NS;
         while (!play.is_over && !play.has_ended && sim_now(rehearsal->sim) < until)
                 loop_turn(rehearsal->loop, until - sim_now(rehearsal->sim));
