@@ -130,10 +130,10 @@ static void visit(const struct gateway *gateway, struct str key_field)
         struct question question = {str_of(kind->method), str_of(kind->target),
                                     .fields = kind->has_key ? key_field : S(""),
                                     .body = str_of(kind->body)};
-        struct answer answer;
+        struct reply reply;
         struct arena arena;
         arena_init(&arena, NULL, 1 << 20);
-        if (gateway_try(gateway, &question, &arena, &answer) != ERR_ok)
+        if (gateway_try(gateway, &question, &arena, &reply) != ERR_ok)
                 sleep(1); /* it starts, or it stops */
         arena_fini(&arena);
 }

@@ -188,50 +188,72 @@ static int found_none(const struct search *search, bool is_given)
                          "no gateway answers at " STR_FMT, STR_ARG(list));
 }
 
+/* The first place where somebody answers; NULL: none. */
+static const struct gateway_place *try_places(struct search *search, uint64_t timeout_ns)
+{
+        for (size_t i = 0; i < search->count; i++) {
+                int fd;
+                search->found[i] = place_connect(&search->places[i], timeout_ns, &fd);
+                if (search->found[i] != ERR_ok)
+                        continue;
+                close(fd);
+                return &search->places[i];
+        }
+        return NULL;
+}
+
+static int collect_places(struct search *search)
+{
+        struct str given = call_flag(search->call, "gateway");
+        if (given.len > 0)
+                return add_given(search, given);
+        add_usual(search);
+        return EXIT_done;
+}
+
+bool gateway_seek(struct call *call, struct gateway *ret_gateway)
+{
+        struct search search = {.call = call};
+        const struct gateway_place *place = NULL;
+        if (collect_places(&search) == EXIT_done)
+                place = try_places(&search, TIMEOUT_NS);
+        if (place != NULL)
+                *ret_gateway = (struct gateway){*place, TIMEOUT_NS};
+        return place != NULL;
+}
+
 bool gateway_find(struct call *call, enum gateway_need need, struct gateway *ret_gateway,
                   int *ret_code)
 {
         struct search search = {.call = call};
-        struct str given = call_flag(call, "gateway");
         uint64_t timeout_ns = (uint64_t)call_time(call, "timeout", TIMEOUT_NS);
-        *ret_code = EXIT_done;
-        if (given.len > 0)
-                *ret_code = add_given(&search, given);
-        else
-                add_usual(&search);
+        *ret_code = collect_places(&search);
         if (*ret_code != EXIT_done)
                 return false;
-        for (size_t i = 0; i < search.count; i++) {
-                const struct gateway_place *place = &search.places[i];
-                int fd;
-                search.found[i] = place_connect(place, timeout_ns, &fd);
-                if (search.found[i] != ERR_ok)
-                        continue;
-                close(fd);
-                if (need == GATEWAY_OBEYS && place->socket.len == 0) {
-                        *ret_code = call_fail(
-                                call, EXIT_unavailable,
-                                "run this as the user of the gate on its machine, or give its "
-                                "socket with --gateway; `admin.socket` in the configuration "
-                                "says where that is",
-                                "the gate at " STR_FMT
-                                " was found by its address, which is read only",
-                                STR_ARG(place->text));
-                        return false;
-                }
-                *ret_gateway = (struct gateway){*place, timeout_ns};
-                return true;
+        const struct gateway_place *place = try_places(&search, timeout_ns);
+        if (place == NULL) {
+                *ret_code = found_none(&search, call_has(call, "gateway"));
+                return false;
         }
-        *ret_code = found_none(&search, given.len > 0);
-        return false;
+        if (need == GATEWAY_OBEYS && place->socket.len == 0) {
+                *ret_code = call_fail(
+                        call, EXIT_unavailable,
+                        "run this as the user of the gate on its machine, or give its socket with "
+                        "--gateway; `admin.socket` in the configuration says where that is",
+                        "the gate at " STR_FMT " was found by its address, which is read only",
+                        STR_ARG(place->text));
+                return false;
+        }
+        *ret_gateway = (struct gateway){*place, timeout_ns};
+        return true;
 }
 
 /* ---- answers ---- */
 
 bool gateway_ask(struct call *call, const struct gateway *gateway, const struct question *question,
-                 struct answer *ret_answer, int *ret_code)
+                 struct reply *ret_reply, int *ret_code)
 {
-        enum err err = gateway_try(gateway, question, &call->arena, ret_answer);
+        enum err err = gateway_try(gateway, question, &call->arena, ret_reply);
         if (err == ERR_ok)
                 return true;
         const char *help = err == ERR_timeout ? "wait longer with --timeout 30s" : NULL;
@@ -241,41 +263,41 @@ bool gateway_ask(struct call *call, const struct gateway *gateway, const struct 
         return false;
 }
 
-const struct json *answer_json(const struct answer *answer, struct arena *arena)
+const struct json *reply_json(const struct reply *reply, struct arena *arena)
 {
         static const struct json_limits limits = {.size_max = GATEWAY_ANSWER_MAX,
                                                   .nodes_max = 4000000};
         struct json_trouble trouble;
         const struct json *root;
-        if (json_read(answer->body, &limits, arena, &root, &trouble) != ERR_ok)
+        if (json_read(reply->body, &limits, arena, &root, &trouble) != ERR_ok)
                 return NULL;
         return json_is(root, JSON_OBJECT) ? root : NULL;
 }
 
-int answer_complain(struct call *call, const struct answer *answer, const char *what)
+int reply_complain(struct call *call, const struct reply *reply, const char *what)
 {
-        const struct json *problem = answer_json(answer, &call->arena);
+        const struct json *problem = reply_json(reply, &call->arena);
         struct str detail = json_str(json_get(problem, S("detail")), &call->arena);
         if (detail.len == 0)
                 detail = json_str(json_get(problem, S("title")), &call->arena);
         if (detail.len == 0)
-                detail = arena_format(&call->arena, "status %d", answer->status);
-        int code = answer->status == 403   ? EXIT_denied
-                   : answer->status >= 500 ? EXIT_unavailable
-                                           : EXIT_no;
+                detail = arena_format(&call->arena, "status %d", reply->status);
+        int code = reply->status == 403   ? EXIT_denied
+                   : reply->status >= 500 ? EXIT_unavailable
+                                          : EXIT_no;
         return call_fail(call, (enum exit_code)code, NULL, "%s: " STR_FMT, what, STR_ARG(detail));
 }
 
 bool gateway_order(struct call *call, struct str target, struct gateway *ret_gateway, int *ret_code)
 {
         struct question question = {S("POST"), target};
-        struct answer answer;
+        struct reply reply;
         if (!gateway_find(call, GATEWAY_OBEYS, ret_gateway, ret_code) ||
-            !gateway_ask(call, ret_gateway, &question, &answer, ret_code))
+            !gateway_ask(call, ret_gateway, &question, &reply, ret_code))
                 return false;
-        if (answer.status == 202)
+        if (reply.status == 202)
                 return true;
-        *ret_code = answer_complain(call, &answer, "the gate did not obey");
+        *ret_code = reply_complain(call, &reply, "the gate did not obey");
         return false;
 }
 

@@ -36,6 +36,9 @@ struct gateway {
 bool gateway_find(struct call *call, enum gateway_need need, struct gateway *ret_gateway,
                   int *ret_code);
 
+/* The same without a word: false when none answers. */
+bool gateway_seek(struct call *call, struct gateway *ret_gateway);
+
 /* The places that a host and a port mean: one for each address. It blocks as long as the system's
  * resolver does. */
 size_t places_of(struct arena *arena, const struct host_port *host_port,
@@ -47,7 +50,7 @@ struct question {
         struct str body;   /* JSON; empty: none */
 };
 
-struct answer {
+struct reply {
         uint16_t status;
         struct str type, body;
 };
@@ -55,11 +58,11 @@ struct answer {
 /* Asks and reads the whole answer into the arena; ERR_timeout, ERR_closed, ERR_syntax, ERR_limit
  * and what connecting can meet. */
 must_use enum err gateway_try(const struct gateway *gateway, const struct question *question,
-                              struct arena *arena, struct answer *ret_answer);
+                              struct arena *arena, struct reply *ret_reply);
 
 /* The same for a command: false after a complaint, with *ret_code set. */
 bool gateway_ask(struct call *call, const struct gateway *gateway, const struct question *question,
-                 struct answer *ret_answer, int *ret_code);
+                 struct reply *ret_reply, int *ret_code);
 
 /* Finds the gate and tells it to do something that it will do in its own time. False after a
  * complaint. */
@@ -73,10 +76,10 @@ struct str keys_of(struct arena *arena, struct str consumer);
 void put_escaped(struct text *text, struct str value);
 
 /* An answer that should be a JSON object; NULL when it is none. */
-const struct json *answer_json(const struct answer *answer, struct arena *arena);
+const struct json *reply_json(const struct reply *reply, struct arena *arena);
 
 /* Complains of an answer that is no success: with the words of the problem that it holds. */
-int answer_complain(struct call *call, const struct answer *answer, const char *what);
+int reply_complain(struct call *call, const struct reply *reply, const char *what);
 
 /* ---- answers that go on and on ---- */
 
@@ -88,7 +91,7 @@ struct stream {
         enum h1_body framing;
         struct h1_chunks chunks;
         uint64_t left; /* of a body with a length */
-        struct answer answer;
+        struct reply reply;
         bool is_over;
 };
 

@@ -151,7 +151,7 @@ static void take_head(struct stream *stream, const struct h1_head *head, struct 
                       bool is_head)
 {
         bool is_reusable;
-        stream->answer = (struct answer){.status = head->status};
+        stream->reply = (struct reply){.status = head->status};
         stream->framing = h1_response_body(head, is_head, &is_reusable);
         stream->left = head->length;
         stream->is_over = stream->framing == H1_BODY_NONE;
@@ -159,7 +159,7 @@ static void take_head(struct stream *stream, const struct h1_head *head, struct 
         for (unsigned i = 0; i < head->count; i++) {
                 const struct h1_field *field = &head->fields[i];
                 if (field->id == NAME_content_type)
-                        stream->answer.type = arena_str(
+                        stream->reply.type = arena_str(
                                 arena, str_from(stream->bytes + field->value, field->value_len));
         }
 }
@@ -272,7 +272,7 @@ enum err stream_read(struct stream *stream, struct str *ret_piece)
 }
 
 enum err gateway_try(const struct gateway *gateway, const struct question *question,
-                     struct arena *arena, struct answer *ret_answer)
+                     struct arena *arena, struct reply *ret_reply)
 {
         struct text body = text_grow(arena, GATEWAY_ANSWER_MAX);
         struct stream stream;
@@ -289,7 +289,7 @@ enum err gateway_try(const struct gateway *gateway, const struct question *quest
                 text_put(&body, piece);
         }
         stream_end(&stream);
-        *ret_answer = stream.answer;
-        ret_answer->body = body.at == NULL ? S("") : text_str(&body);
+        *ret_reply = stream.reply;
+        ret_reply->body = body.at == NULL ? S("") : text_str(&body);
         return err == ERR_ok && body.is_cut ? ERR_limit : err;
 }

@@ -27,7 +27,7 @@ static int run(struct call *call)
         struct text body = text_grow(&call->arena, DOCUMENT_MAX);
         struct json_put put = json_put_on(&body);
         struct gateway gateway;
-        struct answer answer;
+        struct reply reply;
         int code;
         if (env.ptr == NULL)
                 env = S("live");
@@ -42,13 +42,13 @@ static int run(struct call *call)
         struct question question = {S("PUT"), keys_of(&call->arena, consumer),
                                     .body = text_str(&body)};
         if (!gateway_find(call, GATEWAY_OBEYS, &gateway, &code) ||
-            !gateway_ask(call, &gateway, &question, &answer, &code))
+            !gateway_ask(call, &gateway, &question, &reply, &code))
                 return code;
-        if (answer.status == 404)
+        if (reply.status == 404)
                 return call_fail(call, EXIT_no, "consumers stand in the configuration",
                                  "there is no consumer `" STR_FMT "`", STR_ARG(consumer));
-        if (answer.status != 200)
-                return answer_complain(call, &answer, "there is no new key");
+        if (reply.status != 200)
+                return reply_complain(call, &reply, "there is no new key");
         if (call->is_json)
                 call_print(call, "{\"key\":\"" STR_FMT "\"}\n", STR_ARG(text_str(&key)));
         else

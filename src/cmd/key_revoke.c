@@ -51,7 +51,7 @@ static int run(struct call *call)
         struct text body = text_grow(&call->arena, DOCUMENT_MAX);
         struct json_put put = json_put_on(&body);
         struct gateway gateway;
-        struct answer answer;
+        struct reply reply;
         int code = read_key(call, &key);
         if (code != EXIT_done)
                 return code;
@@ -61,13 +61,13 @@ static int run(struct call *call)
         struct question question = {S("DELETE"), keys_of(&call->arena, consumer),
                                     .body = text_str(&body)};
         if (!gateway_find(call, GATEWAY_OBEYS, &gateway, &code) ||
-            !gateway_ask(call, &gateway, &question, &answer, &code))
+            !gateway_ask(call, &gateway, &question, &reply, &code))
                 return code;
-        if (answer.status == 404)
+        if (reply.status == 404)
                 return call_fail(call, EXIT_no, NULL, "`" STR_FMT "` has no such key",
                                  STR_ARG(consumer));
-        if (answer.status != 200)
-                return answer_complain(call, &answer, "the key was not revoked");
+        if (reply.status != 200)
+                return reply_complain(call, &reply, "the key was not revoked");
         call_say(call, "revoked; a key that stands in the configuration comes back with the next "
                        "reload, until it is removed there");
         return EXIT_done;

@@ -92,11 +92,11 @@ static int copy(struct call *call, struct stream *stream)
 static int refused(struct call *call, const struct gateway *gateway, struct str target)
 {
         struct question question = {S("GET"), target};
-        struct answer answer;
+        struct reply reply;
         int code;
-        if (!gateway_ask(call, gateway, &question, &answer, &code))
+        if (!gateway_ask(call, gateway, &question, &reply, &code))
                 return code;
-        return answer_complain(call, &answer, "no logs");
+        return reply_complain(call, &reply, "no logs");
 }
 
 static int run(struct call *call)
@@ -117,7 +117,7 @@ static int run(struct call *call)
                 return call_fail(call, EXIT_unavailable, NULL,
                                  "no answer from the gate at " STR_FMT ": %s",
                                  STR_ARG(gateway.place.text), err_text(err));
-        bool is_good = stream.answer.status == 200;
+        bool is_good = stream.reply.status == 200;
         code = is_good ? copy(call, &stream) : EXIT_done;
         stream_end(&stream);
         return is_good ? code : refused(call, &gateway, question.target);

@@ -6,19 +6,19 @@ static int run(struct call *call)
         bool wants_ready = call_has(call, "ready");
         struct question question = {S("GET"), wants_ready ? S("/readyz") : S("/livez")};
         struct gateway gateway;
-        struct answer answer;
+        struct reply reply;
         int code;
         if (!gateway_find(call, GATEWAY_TELLS, &gateway, &code) ||
-            !gateway_ask(call, &gateway, &question, &answer, &code))
+            !gateway_ask(call, &gateway, &question, &reply, &code))
                 return EXIT_no;
         if (call->is_json)
-                call_put(call, answer.body);
+                call_put(call, reply.body);
         else if (!call->is_quiet)
                 call_print(call, "%s\n",
-                           answer.status != 200 ? (wants_ready ? "not ready" : "not well")
-                           : wants_ready        ? "ready"
-                                                : "live");
-        return answer.status == 200 ? EXIT_done : EXIT_no;
+                           reply.status != 200 ? (wants_ready ? "not ready" : "not well")
+                           : wants_ready       ? "ready"
+                                               : "live");
+        return reply.status == 200 ? EXIT_done : EXIT_no;
 }
 
 const struct command command_ping = {

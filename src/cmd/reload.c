@@ -27,24 +27,24 @@ static int run(struct call *call)
 {
         struct question question = {S("POST"), S("/reload")};
         struct gateway gateway;
-        struct answer answer;
+        struct reply reply;
         int code;
         if (!gateway_find(call, GATEWAY_OBEYS, &gateway, &code))
                 return code;
         gateway.timeout_ns = (uint64_t)call_time(call, "timeout", RELOAD_NS);
-        if (!gateway_ask(call, &gateway, &question, &answer, &code))
+        if (!gateway_ask(call, &gateway, &question, &reply, &code))
                 return code;
-        const struct json *root = answer_json(&answer, &call->arena);
+        const struct json *root = reply_json(&reply, &call->arena);
         if (call->is_json && root != NULL)
-                call_put(call, answer.body);
-        if (answer.status == 200) {
+                call_put(call, reply.body);
+        if (reply.status == 200) {
                 struct str hash = str_first(show_str(root, "hash", &call->arena), HASH_SHOWN);
                 if (!call->is_json)
                         call_say(call, "reloaded: " STR_FMT " is in force", STR_ARG(hash));
                 return EXIT_done;
         }
-        if (answer.status != 422)
-                return answer_complain(call, &answer, "the gate did not reload");
+        if (reply.status != 422)
+                return reply_complain(call, &reply, "the gate did not reload");
         if (call->is_json)
                 return EXIT_config;
         show_refusal(call, root);

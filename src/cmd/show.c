@@ -145,9 +145,8 @@ void show_text(struct text *out, struct str text, size_t most)
 
 /* ---- JSON ---- */
 
-uint64_t show_scaled(const struct json *object, const char *key, unsigned places)
+uint64_t show_number_scaled(const struct json *node, unsigned places)
 {
-        const struct json *node = json_get(object, str_of(key));
         uint64_t value = 0;
         unsigned after = 0;
         bool is_after = false;
@@ -167,6 +166,11 @@ uint64_t show_scaled(const struct json *object, const char *key, unsigned places
         for (; after < places && value < UINT64_MAX / 10; after++)
                 value *= 10;
         return value;
+}
+
+uint64_t show_scaled(const struct json *object, const char *key, unsigned places)
+{
+        return show_number_scaled(json_get(object, str_of(key)), places);
 }
 
 uint64_t show_u64(const struct json *object, const char *key)

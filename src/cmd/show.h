@@ -28,6 +28,7 @@ size_t show_width(struct str text);
 uint64_t show_u64(const struct json *object, const char *key);
 
 /* Its value times 10^places. */
+uint64_t show_number_scaled(const struct json *number, unsigned places);
 uint64_t show_scaled(const struct json *object, const char *key, unsigned places);
 struct str show_str(const struct json *object, const char *key, struct arena *arena);
 bool show_is(const struct json *object, const char *key); /* it is true */

@@ -346,16 +346,16 @@ static int run(struct call *call)
         struct question question = {S("GET"), S("/status")};
         struct text out = text_grow(&call->arena, SCREEN_MAX);
         struct gateway gateway;
-        struct answer answer;
+        struct reply reply;
         int code;
         if (!gateway_find(call, GATEWAY_TELLS, &gateway, &code) ||
-            !gateway_ask(call, &gateway, &question, &answer, &code))
+            !gateway_ask(call, &gateway, &question, &reply, &code))
                 return code;
-        const struct json *root = answer_json(&answer, &call->arena);
-        if (answer.status != 200 || json_get(root, S("version")) == NULL)
-                return answer_complain(call, &answer, "what answers there tells no status");
+        const struct json *root = reply_json(&reply, &call->arena);
+        if (reply.status != 200 || json_get(root, S("version")) == NULL)
+                return reply_complain(call, &reply, "what answers there tells no status");
         if (call->is_json) {
-                call_put(call, answer.body);
+                call_put(call, reply.body);
         } else {
                 struct screen screen = {call, &call->arena, root, &out, call->colors_out};
                 put_screen(&screen);

@@ -20,11 +20,11 @@ struct serving {
 static bool look(struct call *call, const struct gateway *gateway, struct serving *ret_serving)
 {
         struct question question = {S("GET"), S("/status")};
-        struct answer answer;
+        struct reply reply;
         struct arena arena;
         arena_init(&arena, NULL, LOOK_ARENA_MAX);
-        enum err err = gateway_try(gateway, &question, &arena, &answer);
-        const struct json *root = err == ERR_ok ? answer_json(&answer, &arena) : NULL;
+        enum err err = gateway_try(gateway, &question, &arena, &reply);
+        const struct json *root = err == ERR_ok ? reply_json(&reply, &arena) : NULL;
         bool is_there = json_get(root, S("instance")) != NULL;
         if (is_there) {
                 ret_serving->version = arena_str(&call->arena, show_str(root, "version", &arena));
