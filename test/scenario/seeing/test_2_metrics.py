@@ -1,6 +1,9 @@
 """Metrics: what happened is what is counted, under names that are bounded."""
 import re
+import threading
+import time
 
+import pytest
 import rig
 
 DURATION = "http_server_request_duration_seconds_count"
@@ -127,3 +130,46 @@ def test_openmetrics_is_spoken_where_it_is_asked_for(gate, server):
     assert answer.header("content-type").startswith("application/openmetrics-text; version=1.0.0")
     assert answer.text.endswith("# EOF\n")
     assert re.search(r"^# TYPE gatehouse_requests counter$", answer.text, re.M)
+
+
+@pytest.mark.tsan
+def test_scrapes_during_traffic_and_reloads_are_whole(gate, server, desk):
+    s = server()
+    g = gate(apis={"kept": {"upstream": s.url}}, workers=2)
+    stop, failures = threading.Event(), []
+
+    def call():
+        while not stop.is_set():
+            with g.raw() as connection:
+                for i in range(20):
+                    answer = connection.request("GET", f"/kept/{i}")
+                    if answer.status != 200:
+                        failures.append(answer.status)
+
+    threads = [threading.Thread(target=call) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        d, seen = desk(g), 0
+        for i in range(30):
+            g.options["apis"] = {"kept": {"upstream": s.url}, f"n{i % 3}": {"upstream": s.url}}
+            g.write({})
+            assert d.ask("POST", "/reload")[0] == 200
+            m = g.metrics()  # strict: no family and no sample twice
+            samples = [(name, tuple(sorted(labels.items())))
+                       for name, all_ in m.items() for labels, _ in all_]
+            assert len(samples) == len(set(samples))
+            now = m.value(DURATION, gatehouse_api="kept")
+            assert now >= seen
+            seen = now
+            g.status()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures and seen > 0
+    deadline = time.monotonic() + 5
+    while g.metrics().value("gatehouse_snapshots_alive") > 1:
+        assert time.monotonic() < deadline, "old snapshots stay"
+        time.sleep(0.05)
+    assert g.metrics().value("gatehouse_metric_series", kind="api") == 2
