@@ -40,10 +40,10 @@ static void on_end(struct link *link)
 {
         struct conn *conn = of(link);
         conn->has_ended = true;
-        if (conn->phase == CONN_LINGER)
-                conn_close(conn, false);
-        else if (conn->phase != CONN_DEAD)
+        if (conn->phase != CONN_LINGER && conn->phase != CONN_DEAD)
                 conn->codec->over(conn);
+        else if (conn->phase == CONN_LINGER && link_queued(link) == 0)
+                conn_close(conn, false); /* else what is left of the answer is still to leave */
 }
 
 static void on_down(struct link *link, enum err err)
@@ -78,7 +78,7 @@ static void lingered(struct conn *conn)
         if (link_queued(conn_link(conn)) > 0 && conn_moves(conn))
                 conn_deadline(conn, entrance->limits.stall_ns);
         else
-                conn_close(conn, false);
+                conn_close(conn, link_queued(conn_link(conn)) > 0);
 }
 
 static void on_timer(struct timer *timer)

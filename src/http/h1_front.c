@@ -487,7 +487,7 @@ static void front_timeout(struct conn *conn)
                 if (link_queued(conn_link(conn)) > 0 && conn_moves(conn))
                         conn_deadline(conn, entrance_of(conn)->limits.stall_ns);
                 else
-                        conn_close(conn, false);
+                        conn_close(conn, link_queued(conn_link(conn)) > 0);
         } else if (!flow_of(&ex->front)->is_in_over && !flow_of(&ex->front)->is_in_broken) {
                 body_slow(conn, ex);
         } else if (link_queued(conn_link(conn)) > 0 && !conn_moves(conn)) {
