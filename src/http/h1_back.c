@@ -198,7 +198,7 @@ static size_t back_data(struct conn *conn, struct slice bytes)
         }
         used = h1_in_read(conn, flow, &ex->res.body, bytes);
         if (flow->is_in_broken) {
-                fail(conn, REASON_upstream_invalid);
+                fail(conn, flow->is_in_starved ? REASON_overloaded : REASON_upstream_invalid);
                 return bytes.len;
         }
         if (flow->is_in_over) {

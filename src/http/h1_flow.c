@@ -130,7 +130,8 @@ static size_t read_trailers(struct conn *conn, struct h1_flow *flow, struct body
                         take_trailers(conn->exchange, body, &head, str_first(in, used));
                 if (state == H1_MORE)
                         conn->partial = partial_make(conn->http->loop->pages, &head, in);
-                if (state == H1_MORE && conn->partial == NULL)
+                flow->is_in_starved = state == H1_MORE && conn->partial == NULL;
+                if (flow->is_in_starved)
                         state = H1_BAD;
         }
         flow->is_in_over = state == H1_DONE;

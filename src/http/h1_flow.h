@@ -11,7 +11,8 @@ struct h1_flow {
         bool is_in_over;     /* all of the incoming message was read */
         bool is_out_over;    /* all of the outgoing message was handed to the link */
         bool is_head_out;    /* the outgoing head was */
-        bool is_in_broken;   /* the incoming framing failed: nothing more is read */
+        bool is_in_broken;   /* the incoming framing failed: nothing more is read … */
+        bool is_in_starved;  /* … not by the peer's fault: there was no memory for it */
         bool closes;         /* the conn closes after this exchange */
         bool wants_trailers; /* the trailer section is being read */
         bool is_head_in;     /* of a back: the response head was read */

@@ -220,10 +220,11 @@ static void hold(struct conn *conn, struct slice bytes)
 
 static void body_broken(struct conn *conn, struct exchange *ex)
 {
-        flow_of(&ex->front)->closes = true;
+        struct h1_flow *flow = flow_of(&ex->front);
+        flow->closes = true;
         ex->req.body.is_discarded = true;
         link_pause(conn_link(conn), true);
-        exchange_fault(ex, REASON_bad_request);
+        exchange_fault(ex, flow->is_in_starved ? REASON_overloaded : REASON_bad_request);
 }
 
 static size_t read_body(struct conn *conn, struct slice bytes)
