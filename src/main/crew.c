@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/log.h"
+#include "gate/journal.h"
 #include "io/loop.h"
 
 /* Turns a worker may take to let everything go once it must. */
@@ -41,6 +43,9 @@ static void *work(void *arg)
         pthread_sigmask(SIG_SETMASK, &all, NULL);
         snprintf(name, sizeof name, "worker-%u", hand->worker.index);
         pthread_setname_np(pthread_self(), name);
+        /* What it has to say goes the way of its records: a full stderr holds up nobody. */
+        if (hand->worker.ring != NULL)
+                log_to(journal_sink, hand->worker.ring, name);
         loop_run(hand->loop);
         return NULL;
 }
