@@ -102,7 +102,9 @@ static void put_more(const struct problem *problem, struct text *out)
 /* A URL that does not end where a name may follow gets a slash. */
 static void put_type(const struct problem *problem, struct text *out)
 {
-        struct str types = problem->types.len > 0 ? cut(problem->types, TYPES_MAX) : URN;
+        struct str types = cut(problem->types, TYPES_MAX);
+        if (types.len == 0) /* none, or no character that can be cut off whole */
+                types = URN;
         char last = types.ptr[types.len - 1];
         text_json(out, types);
         if (last != '/' && last != ':' && last != '#' && last != '=')
