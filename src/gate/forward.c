@@ -16,12 +16,21 @@ static const struct listener_rules *rules_of(const struct exchange *ex, const st
         return id < trip->snapshot->listener_count ? &trip->snapshot->listeners[id] : NULL;
 }
 
+/* A host, perhaps with a port, in its one form; empty when it is none. */
+static struct str read_host(struct exchange *ex, struct str text)
+{
+        struct str host;
+        uint16_t port;
+        if (host_normalise(text, 0, &ex->arena, &host, &port) != ERR_ok)
+                return STR_NONE;
+        return port == 0 ? host : arena_format(&ex->arena, STR_FMT ":%u", STR_ARG(host), port);
+}
+
 static void read_trusted(struct exchange *ex, struct trip *trip, const struct cidrs *trusted)
 {
         struct fields *fields = &ex->req.head.fields;
         struct origin *origin = &trip->origin;
         struct str proto = fields_value(fields, NAME_x_forwarded_proto);
-        struct str host = fields_value(fields, NAME_x_forwarded_host);
         bool has_list = fields_get(fields, NAME_x_forwarded_for) != NULL;
         origin->is_trusted = true;
         forwarded_walk(fields, has_list ? NAME_x_forwarded_for : NAME_forwarded, trusted,
@@ -30,8 +39,8 @@ static void read_trusted(struct exchange *ex, struct trip *trip, const struct ci
                 origin->chain = fields_value(fields, NAME_x_forwarded_for);
         if (str_eq_nocase(proto, S("https")) || str_eq_nocase(proto, S("http")))
                 origin->scheme = proto;
-        if (host.len > 0 && host.len < 256 && fields_count(fields, NAME_x_forwarded_host) == 1)
-                origin->host = host;
+        if (fields_count(fields, NAME_x_forwarded_host) == 1)
+                origin->host = read_host(ex, fields_value(fields, NAME_x_forwarded_host));
 }
 
 /* Removes in one pass what only the gateway may say. */

@@ -99,8 +99,8 @@ class Gate:
             config.setdefault("apis", {})["a"] = {
                 "path": "/", "upstream": getattr(upstream, "url", upstream),
                 "policies": options.get("policies", {})}
-        for key in ("apis", "limits", "upstreams", "consumers", "channels", "telemetry", "policies",
-                    "enforce"):
+        for key in ("apis", "limits", "upstreams", "consumers", "channels", "listeners", "tiers",
+                    "telemetry", "policies", "enforce"):
             if key in options and not (key == "policies" and "upstream" in options):
                 config.setdefault(key, {}).update(options[key])
         config.setdefault("listeners", {}).setdefault("main", {}).setdefault(
