@@ -266,7 +266,7 @@ def test_H165_a_key_goes_no_further_than_here(gate, server):
     s = server()
     g = gate({"consumers": {"acme": {"api_key": KEY}}}, upstream=s, policies={"auth": "api_key"})
     for fields in ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"},
-                   {"Authorization": f"bearer {KEY}"}, 
+                   {"Authorization": f"bearer {KEY}"},
                    {"X-Api-Key": KEY, "Authorization": "Basic eDp5"}):
         answer = g.get("/", fields)
         assert answer.status == 200
