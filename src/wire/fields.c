@@ -182,7 +182,7 @@ enum name name_find(struct str text)
 
 /* All of them have a fourth character, which rules most of them out at once. */
 static const struct str origin_prefixes[] = {
-        S_INIT("x-forwarded"),     S_INIT("x-ssl-"),           S_INIT("ssl-"),
+        S_INIT("x-forwarded-"),    S_INIT("x-ssl-"),           S_INIT("ssl-"),
         S_INIT("x-tls-"),          S_INIT("x-client-cert"),    S_INIT("client-cert"),
         S_INIT("x-consumer-"),     S_INIT("x-authenticated-"), S_INIT("x-amzn-mtls-"),
         S_INIT("x-auth-request-"), S_INIT("remote-"),          S_INIT("x-gatehouse-"),

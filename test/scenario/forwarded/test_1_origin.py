@@ -150,7 +150,7 @@ ORIGIN = ["Forwarded: for=6.6.6.6;host=evil", "X-Forwarded-For: 6.6.6.6", "X-For
           "X-Rewrite-URL: /evil", "True-Client-IP: 6.6.6.6", "CF-Connecting-IP: 6.6.6.6",
           "X-Client-Cert: evil", "SSL-Client-Verify: evil", "X-SSL-Client-CN: evil",
           "X-Forwarded-User: evil", "X-Forwarded-Groups: evil", "X-Forwarded-Email: evil",
-          "X-Forwarded-Whatever: evil", "X-Forwarded: evil", "X-Original-Host: evil",
+          "X-Forwarded-Whatever: evil", "X-Original-Host: evil",
           "X-Original-Forwarded-For: 6.6.6.6", "X-Client-IP: 6.6.6.6", "Fastly-Client-IP: 6.6.6.6",
           "X-Cluster-Client-IP: 6.6.6.6", "X-Envoy-External-Address: 6.6.6.6",
           "X-ProxyUser-Ip: 6.6.6.6", "X-SSL-Whatever: evil", "X-Forwarded-Client-Cert: evil",
