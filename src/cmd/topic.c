@@ -179,6 +179,24 @@ static void write_metrics(struct sheet *sheet)
                 sheet_row(sheet, rows[i]);
 }
 
+static void write_where(struct sheet *sheet)
+{
+        static const char *const heads[] = {"field", "meaning", NULL};
+        static const struct str rows[][2] = {
+#define FIELD(name, kind, value, help) {S_INIT(#name), S_INIT(help)},
+#include "gate/where.def"
+#undef FIELD
+        };
+        sheet_head(sheet, S("What `where` may ask"));
+        sheet_text(sheet, S("`status >= 500 && api == orders`, `duration > 1s || !(ip == "
+                            "10.0.0.0/8)`. Texts have `==`, `!=` and `~` (contains); numbers and "
+                            "times `<`, `<=`, `>` and `>=` too. `!` binds tightest, then `&&`, "
+                            "then `||`."));
+        sheet_table(sheet, heads);
+        for (size_t i = 0; i < countof(rows); i++)
+                sheet_row(sheet, rows[i]);
+}
+
 static void write_log(struct sheet *sheet)
 {
         static const char *const heads[] = {"attribute", "meaning", NULL};
@@ -195,6 +213,32 @@ static void write_log(struct sheet *sheet)
         sheet_table(sheet, heads);
         for (size_t i = 0; i < countof(rows); i++)
                 sheet_row(sheet, rows[i]);
+        write_where(sheet);
+}
+
+/* ---- the admin ---- */
+
+static void write_admin(struct sheet *sheet)
+{
+        static const char *const heads[] = {"request", "where", "meaning", NULL};
+        static const struct str rows[][3] = {
+#define ADMIN(method, path, door, takes, serve, help)                                              \
+        {S_INIT(#method " " path), S_INIT(#door), S_INIT(help)},
+#include "gate/admin.def"
+#undef ADMIN
+        };
+        sheet_text(sheet, S("`admin.address` is read only. It answers to addresses, to `localhost` "
+                            "and to the name that is configured, and to no other name. What "
+                            "changes something is asked over the socket, which only its owner can "
+                            "open: `curl --unix-socket admin.sock -X POST "
+                            "http://localhost/reload`."));
+        sheet_table(sheet, heads);
+        for (size_t i = 0; i < countof(rows); i++) {
+                struct str cells[] = {rows[i][0],
+                                      str_is(rows[i][1], "SOCKET") ? S("socket") : S("both"),
+                                      rows[i][2]};
+                sheet_row(sheet, cells);
+        }
 }
 
 static void write_exits(struct sheet *sheet)
@@ -219,6 +263,7 @@ const struct topic topics[] = {
         {"reasons", "gate-reasons", 7, "why a request ended as it did", write_reasons},
         {"metrics", "gate-metrics", 7, "what is counted", write_metrics},
         {"log", "gate-log", 5, "a line of the access log", write_log},
+        {"admin", "gate-admin", 7, "what the admin address and socket offer", write_admin},
         {"exit-codes", "gate-exit-codes", 7, "what a command returns", write_exits},
         {0}};
 
