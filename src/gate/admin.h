@@ -43,6 +43,7 @@ struct admin_state {
         uint64_t config_number; /* of its snapshot */
         struct admin_reload reload;
         struct str not_ready; /* empty: ready; else why not, one sentence on each line */
+        struct str refused;   /* why the last drain, stop or upgrade came to nothing; or empty */
         bool is_draining;
         const struct admin_listener *listeners;
         unsigned listener_count;

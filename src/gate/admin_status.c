@@ -187,6 +187,8 @@ static void put_head(struct json_put *put, struct admin *admin)
         if (now > state.started)
                 put_seconds(put, "uptime", (now - state.started) / SECOND * SECOND);
         put_readiness(put, &state);
+        if (state.refused.len > 0)
+                put_text_at(put, "refused", str_first(state.refused, REASON_TEXT_MAX));
         put_config(put, &state, now);
         put_u64_at(put, "workers", admin->gate->worker_count);
         put_number(put, admin, "snapshots", COUNT_snapshots);

@@ -113,7 +113,8 @@ static int give_up_privileges(const struct steward *steward, const struct config
         /* The preset is a wish: a machine that has no such user has another for nobody's things. */
         bool is_written = json_get(config->node, S("user")) != NULL;
         enum err err = privs_user(is_written ? config->user : STR_NONE, &user);
-        if (err == ERR_ok && privs_make_dir(steward->folder.ptr, &user) != ERR_ok)
+        if (err == ERR_ok && steward->start->document_fd < 0 &&
+            privs_make_dir(steward->folder.ptr, &user) != ERR_ok)
                 fprintf(stderr, "gate: no folder for state: " STR_FMT "\n",
                         STR_ARG(steward->folder));
         if (err == ERR_ok)
@@ -170,6 +171,12 @@ static void on_reopen(struct keeper_link *link)
         sight_reopen(link->owner);
 }
 
+static void on_request_failed(struct keeper_link *link, enum request what, struct str why)
+{
+        (void)what;
+        desk_refused(link->owner, why);
+}
+
 static void begin_drain(struct steward *steward, uint64_t limit_ms)
 {
         uint64_t until = loop_now(steward->loop) + limit_ms * 1000000;
@@ -191,6 +198,7 @@ static const struct keeper_link_ops link_ops = {
         .reload = on_reload,
         .reopen = on_reopen,
         .drain = on_drain,
+        .request_failed = on_request_failed,
 };
 
 /* ---- serving ---- */

@@ -156,6 +156,7 @@ static void fill_state(void *arg, struct admin_state *ret_state)
                 .config_number = snapshot->number,
                 .reload = {reload->wall, reload->text, reload->good, reload->bad, reload->is_good},
                 .is_draining = steward->is_draining,
+                .refused = steward->desk.refused,
                 .listeners = steward->desk.listeners,
         };
         for (unsigned i = 0; i < steward->opening_count; i++)
@@ -181,6 +182,7 @@ static uint64_t begin_reload(void *arg)
 static enum err act(void *arg, enum admin_action action)
 {
         struct steward *steward = arg;
+        steward->desk.refused = S("");
         switch (action) {
         case ADMIN_DRAIN:
         case ADMIN_STOP:
@@ -285,6 +287,15 @@ void desk_tell(struct steward *steward, struct str text, struct str faults)
                 .faults = faults,
         };
         admin_reloaded(&steward->desk.admin, &outcome);
+}
+
+void desk_refused(struct steward *steward, struct str why)
+{
+        struct desk *desk = &steward->desk;
+        desk->refused = str_from(desk->refused_memory,
+                                 size_min(why.len, sizeof desk->refused_memory));
+        if (desk->refused.len > 0)
+                memcpy(desk->refused_memory, why.ptr, desk->refused.len);
 }
 
 void desk_end(struct steward *steward)

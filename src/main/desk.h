@@ -13,5 +13,8 @@ void desk_begin(struct steward *steward);
 /* Tells whoever waits what came of the last reload: what a person reads, and a JSON array. */
 void desk_tell(struct steward *steward, struct str text, struct str faults);
 
+/* The keeper could not do what it was asked for. */
+void desk_refused(struct steward *steward, struct str why);
+
 /* Shuts the doors; last answers are finished. */
 void desk_end(struct steward *steward);

@@ -33,6 +33,9 @@ struct desk {
         bool is_socket[ADMIN_DOORS_MAX];
         unsigned bound_count;
         struct str host; /* of the configured address */
+        struct str
+                refused; /* why the keeper did not do what it was asked for last; empty: it did */
+        char refused_memory[256];
 };
 
 /* What came of the last reload. */
