@@ -25,6 +25,7 @@ static struct demo {
         struct call *call;
         struct shop shop;
         unsigned port, admin;
+        struct str socket;           /* empty: where it usually is */
         struct str key, visitor_key; /* each followed by a NUL */
         pid_t traffic;
 } demo;
@@ -42,12 +43,19 @@ static struct str make_document(struct call *call)
 {
         struct json_trouble trouble;
         const struct json *base = NULL, *patch = NULL;
+        struct text socket_text = text_grow(&call->arena, DOCUMENT_MAX);
+        if (demo.socket.len > 0) {
+                text_put(&socket_text, S(",\"socket\":\""));
+                text_json(&socket_text, demo.socket);
+                text_char(&socket_text, '"');
+        }
+        struct str socket = text_str(&socket_text);
         struct str text = arena_format(
                 &call->arena,
                 "{\"listeners\":{\"main\":{\"address\":\"localhost:%u\"}},"
-                "\"admin\":{\"address\":\"localhost:%u\"},"
+                "\"admin\":{\"address\":\"localhost:%u\"" STR_FMT "},"
                 "\"apis\":{\"orders\":{\"upstream\":\"http://localhost:%u/orders\"}}%s}",
-                demo.port, demo.admin, demo.shop.port,
+                demo.port, demo.admin, STR_ARG(socket), demo.shop.port,
                 call_has(call, "traffic")
                         ? ",\"consumers\":{\"visitor\":{\"api_key\":\"${env:" VISITOR_VARIABLE
                           "}\"}}"
@@ -74,14 +82,15 @@ static void say_lines(const struct call *call)
                  "  429  for i in 1 2 3 4 5 6; do curl -i -H 'X-API-Key: %s' \\\n"
                  "         -d '{\"item\": \"tea\"}' http://localhost:%u/orders; done",
                  key, port);
-        if (demo.admin == ADMIN_PORT)
-                call_say(call,
-                         "\n  `gate status`, `gate top` and `gate logs -f` show what happens.");
-        else
-                call_say(call,
-                         "\n  `gate status --gateway http://localhost:%u` shows what happens.",
-                         demo.admin);
-        call_say(call, "  `gate demo --print` shows the configuration. Ctrl-C ends it all.\n");
+        const char *name = launch_name(call), *where = "";
+        if (demo.socket.len > 0)
+                where = arena_cstr(&demo.call->arena,
+                                   arena_format(&demo.call->arena, " --gateway " STR_FMT,
+                                                STR_ARG(demo.socket)));
+        call_say(call, "\n  See:  %s status%s", name, where);
+        call_say(call, "        %s top%s", name, where);
+        call_say(call, "        %s logs -f%s", name, where);
+        call_say(call, "  The configuration: %s demo --print. Ctrl-C ends it all.\n", name);
 }
 
 static void served(void)
@@ -176,6 +185,7 @@ static int start(struct call *call)
         if (demo.port == 0 || demo.admin == 0)
                 return call_fail(call, EXIT_system, NULL, "there is no free port from %d on",
                                  demo.port == 0 ? PORT : ADMIN_PORT);
+        demo.socket = launch_socket(call);
         demo.key = make_key(call);
         demo.visitor_key = make_key(call);
         setenv(KEY_VARIABLE, demo.key.ptr, 1);

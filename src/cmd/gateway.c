@@ -9,7 +9,8 @@
 
 enum { ADMIN_PORT = 9901, SHOWN_MAX = 64 * 1024 };
 
-#define TIMEOUT_NS (5 * SECOND)
+#define TIMEOUT_NS    (5 * SECOND)
+#define SYSTEM_SOCKET "/run/gatehouse/admin.sock"
 
 /* Places to look at, and what came of each. */
 struct search {
@@ -136,19 +137,34 @@ static int add_given(struct search *search, struct str given)
         return EXIT_done;
 }
 
-static void add_folder(struct search *search, const char *variable, const char *below)
+/* A socket in the folder that a variable names; empty: it names none. */
+static struct str socket_in(struct arena *arena, const char *variable, const char *below)
 {
         struct str list = str_of(getenv(variable)), folder = str_cut(&list, ':');
-        if (folder.len > 0)
-                add_socket(search, arena_format(&search->call->arena, STR_FMT "%s/admin.sock",
-                                                STR_ARG(folder), below));
+        if (folder.len == 0)
+                return S("");
+        return arena_format(arena, STR_FMT "%s/admin.sock", STR_ARG(folder), below);
+}
+
+bool usual_socket(struct arena *arena, struct str *ret_path)
+{
+        *ret_path = socket_in(arena, "RUNTIME_DIRECTORY", "");
+        if (ret_path->len == 0)
+                *ret_path = socket_in(arena, "XDG_RUNTIME_DIR", "/gatehouse");
+        if (ret_path->len == 0 && geteuid() == 0)
+                *ret_path = S(SYSTEM_SOCKET);
+        return ret_path->len > 0;
 }
 
 static void add_usual(struct search *search)
 {
-        add_folder(search, "RUNTIME_DIRECTORY", "");
-        add_folder(search, "XDG_RUNTIME_DIR", "/gatehouse");
-        add_socket(search, S("/run/gatehouse/admin.sock"));
+        struct arena *arena = &search->call->arena;
+        struct str paths[] = {socket_in(arena, "RUNTIME_DIRECTORY", ""),
+                              socket_in(arena, "XDG_RUNTIME_DIR", "/gatehouse"), S(SYSTEM_SOCKET)};
+        for (size_t i = 0; i < countof(paths); i++) {
+                if (paths[i].len > 0)
+                        add_socket(search, paths[i]);
+        }
         add_host(search, S("localhost"), ADMIN_PORT);
 }
 

@@ -36,6 +36,9 @@ struct gateway {
 bool gateway_find(struct call *call, enum gateway_need need, struct gateway *ret_gateway,
                   int *ret_code);
 
+/* Where a gate started by us would put its socket, when nobody says; false: nowhere. */
+bool usual_socket(struct arena *arena, struct str *ret_path);
+
 /* The same without a word: false when none answers. */
 bool gateway_seek(struct call *call, struct gateway *ret_gateway);
 

@@ -16,7 +16,8 @@ static void put_expiry(struct json_put *put, int64_t lifetime_ns)
         if (lifetime_ns == 0)
                 return;
         clock_gettime(CLOCK_REALTIME, &now);
-        date_write_rfc3339((int64_t)now.tv_sec * 1000 + lifetime_ns / MILLISECOND, &text);
+        /* A gate counts whole seconds: at least as long as was asked for. */
+        date_write_rfc3339(((int64_t)now.tv_sec + 1) * 1000 + lifetime_ns / MILLISECOND, &text);
         put_text_at(put, "expires", text_str(&text));
 }
 

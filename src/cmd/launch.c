@@ -3,10 +3,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cmd/gateway.h"
 #include "gate/bundle.h"
 #include "identity/list.h"
 #include "main/holder.h"
@@ -81,6 +83,26 @@ struct str port_holder(struct call *call, unsigned port)
                         holder_find(&addr, &text);
         }
         return text.at == NULL ? S("") : text_str(&text);
+}
+
+struct str launch_socket(struct call *call)
+{
+        struct gateway_place place = {.host = S("localhost")};
+        const char *folder = getenv("TMPDIR");
+        int fd;
+        bool is_usual = usual_socket(&call->arena, &place.socket);
+        if (is_usual && place_connect(&place, SECOND, &fd) != ERR_ok)
+                return S("");
+        if (is_usual)
+                close(fd);
+        if (folder == NULL || folder[0] != '/')
+                folder = "/tmp";
+        return arena_format(&call->arena, "%s/gate-%d.sock", folder, (int)getpid());
+}
+
+const char *launch_name(const struct call *call)
+{
+        return strchr(call->argv[0], '/') != NULL ? call->argv[0] : "gate";
 }
 
 int launch_check(struct call *call, struct str document, struct str name)

@@ -17,6 +17,13 @@ int port_listen(unsigned port, bool is_v6);
 /* "nginx (pid 123)", who listens on that port of this machine; empty when nobody can tell. */
 struct str port_holder(struct call *call, unsigned port);
 
+/* Where the socket of such a gate is to be, when it cannot be where one usually is, because another
+ * gate is there or nowhere is such a place; empty: it can. */
+struct str launch_socket(struct call *call);
+
+/* What to type for `gate`, for lines to paste: as this program was called, if by a path. */
+const char *launch_name(const struct call *call);
+
 /* Reads a configuration made by a command as a gate would, and shows what is wrong with it.
  * EXIT_done, or the code. `name` stands for the file in complaints. */
 int launch_check(struct call *call, struct str document, struct str name);

@@ -39,7 +39,8 @@ static struct plan {
         struct str key_reference; /* what the configuration says instead of it */
         struct str key_file;      /* empty: kept nowhere */
         unsigned admin;
-        struct str write; /* empty: run it */
+        struct str socket; /* empty: where it usually is */
+        struct str write;  /* empty: run it */
 } plan;
 
 /* ---- reading the flags ---- */
@@ -279,8 +280,14 @@ static void put_addresses(struct text *out)
                 text_json(out, listen_text(plan.call));
                 text_put(out, S("\" }\n"));
         }
-        if (plan.admin != ADMIN_PORT && plan.write.len == 0)
-                text_format(out, "admin: { address: \"localhost:%u\" }\n", plan.admin);
+        if (plan.write.len > 0 || (plan.admin == ADMIN_PORT && plan.socket.len == 0))
+                return;
+        text_format(out, "admin:\n  address: \"localhost:%u\"\n", plan.admin);
+        if (plan.socket.len > 0) {
+                text_put(out, S("  socket: \""));
+                text_json(out, plan.socket);
+                text_put(out, S("\"\n"));
+        }
 }
 
 static void put_policies(struct text *out)
@@ -339,10 +346,10 @@ static bool needs_quotes(struct str word)
 }
 
 /* The command line again, for a shell. */
-static struct str command_line(struct call *call)
+static struct str command_line(struct call *call, const char *name)
 {
         struct text text = text_grow(&call->arena, DOCUMENT_MAX);
-        text_put(&text, S("gate"));
+        text_put(&text, str_of(name));
         for (int i = 1; i < call->argc; i++) {
                 struct str word = str_of(call->argv[i]);
                 if (str_find(word, '\n') >= 0) /* it becomes a comment of one line */
@@ -428,11 +435,13 @@ static void served(void)
                 launch_say(call, false, "key", "none is asked for; --auth api_key makes one");
         say_limit(call);
         launch_say(call, true, "admin", "http://localhost:%u", plan.admin);
+        if (plan.socket.len > 0)
+                launch_say(call, true, "socket", STR_FMT ", for --gateway", STR_ARG(plan.socket));
         say_services(call);
         say_try(call);
         if (plan.write.len == 0)
                 call_say(call, "  Keep: " STR_FMT " --write gateway.yaml",
-                         STR_ARG(command_line(call)));
+                         STR_ARG(command_line(call, launch_name(call))));
 }
 
 /* ---- writing ---- */
@@ -461,7 +470,8 @@ static int write_files(struct call *call)
         bool makes_key = plan.needs_key && !call_has(call, "key-file");
         const char *path = arena_cstr(&call->arena, plan.write);
         struct str head = arena_format(&call->arena, "# " STR_FMT "\n" STR_FMT,
-                                       STR_ARG(command_line(call)), STR_ARG(make_document(call)));
+                                       STR_ARG(command_line(call, "gate")),
+                                       STR_ARG(make_document(call)));
         int code = EXIT_done;
         if (access(path, F_OK) == 0)
                 return call_fail(call, EXIT_system, NULL, "there is a file %s already", path);
@@ -483,7 +493,7 @@ static int write_files(struct call *call)
                            STR_ARG(plan.key), STR_ARG(plan.key_file));
         if (!call_has(call, "run")) {
                 bool is_found = str_is(plan.write, "gateway.yaml");
-                call_say(call, "  Next: gate run%s%s", is_found ? "" : " -c ",
+                call_say(call, "  Next: %s run%s%s", launch_name(call), is_found ? "" : " -c ",
                          is_found ? "" : path);
         }
         return EXIT_done;
@@ -497,6 +507,7 @@ static int run(struct call *call)
         if (code != EXIT_done)
                 return code;
         plan.admin = port_pick(ADMIN_PORT);
+        plan.socket = plan.write.len == 0 ? launch_socket(call) : S("");
         if (plan.write.len > 0) {
                 code = write_files(call);
                 if (code != EXIT_done || !call_has(call, "run"))

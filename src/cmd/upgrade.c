@@ -14,6 +14,7 @@ enum { LOOK_ARENA_MAX = 128 << 20 };
 /* Who serves: its version, and a name that every process makes anew. */
 struct serving {
         struct str version, instance;
+        struct str refused; /* why it is not to become another one; or empty */
         uint64_t pid;
 };
 
@@ -29,6 +30,7 @@ static bool look(struct call *call, const struct gateway *gateway, struct servin
         if (is_there) {
                 ret_serving->version = arena_str(&call->arena, show_str(root, "version", &arena));
                 ret_serving->instance = arena_str(&call->arena, show_str(root, "instance", &arena));
+                ret_serving->refused = arena_str(&call->arena, show_str(root, "refused", &arena));
                 ret_serving->pid = show_u64(root, "pid");
         }
         arena_fini(&arena);
@@ -50,7 +52,12 @@ static int run(struct call *call)
         while (gateway_clock() < due) {
                 struct timespec pause = {.tv_nsec = LOOK_NS};
                 nanosleep(&pause, NULL);
-                if (!look(call, &gateway, &now) || str_eq(now.instance, before.instance))
+                if (!look(call, &gateway, &now))
+                        continue;
+                if (now.refused.len > 0)
+                        return call_fail(call, EXIT_no, NULL, "nothing has changed: " STR_FMT,
+                                         STR_ARG(now.refused));
+                if (str_eq(now.instance, before.instance))
                         continue;
                 call_say(call, "upgraded: " STR_FMT " (pid %llu) serves, after " STR_FMT,
                          STR_ARG(now.version), (unsigned long long)now.pid,
@@ -74,6 +81,6 @@ const struct command command_upgrade = {
         .samples = (const struct sample[]){{"install -m 755 gate-2 /usr/bin/gate && gate upgrade",
                                             "The next version."},
                                            {0}},
-        .exits = COMMAND_EXITS(EXIT_unavailable, EXIT_again, EXIT_denied),
+        .exits = COMMAND_EXITS(EXIT_no, EXIT_unavailable, EXIT_again, EXIT_denied),
         .run = run,
 };

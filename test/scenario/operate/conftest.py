@@ -23,7 +23,8 @@ class Started:
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith(("GATE", "XDG_", "QUICKSTART"))}
         self.environment.update(SANITIZERS, HOME=str(self.directory),
-                                XDG_RUNTIME_DIR=str(self.directory), **(environment or {}))
+                                XDG_RUNTIME_DIR=str(self.directory))
+        self.environment.update(environment or {})
         self.files = [open(self.directory / name, "wb") for name in ("stdout", "stderr")]
         with open(pathlib.Path(tempfile.gettempdir()) / "gate-operate.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -124,8 +125,8 @@ def command(tmp_path):
     def run(*arguments, environment=None, **options):
         kept = {key: value for key, value in os.environ.items()
                 if not key.startswith(("GATE", "XDG_"))}
-        kept.update(SANITIZERS, HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path),
-                    **(environment or {}))
+        kept.update(SANITIZERS, HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path))
+        kept.update(environment or {})
         done = subprocess.run([str(binary()), *map(str, arguments)], text=True, timeout=60,
                               capture_output=True, cwd=tmp_path, env=kept,
                               stdin=subprocess.DEVNULL, **options)

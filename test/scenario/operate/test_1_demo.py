@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import time
 
 import rig
@@ -65,6 +66,19 @@ def test_two_demos_live_beside_each_other(started):
     assert one.get("/orders", {"X-API-Key": one.key}).status == 200
     assert other.get("/orders", {"X-API-Key": other.key}).status == 200
     assert other.get("/orders", {"X-API-Key": one.key}).status == 401
+
+
+def test_a_demo_beside_a_gate_has_a_socket_of_its_own(started):
+    one = started("demo")
+    other = started("demo", environment={"XDG_RUNTIME_DIR": str(one.directory)})
+    seen = other.wait(r"See: +(\S+) status --gateway (\S+\.sock)")
+    assert os.path.exists(seen.group(2))
+    run = subprocess.run([seen.group(1), "status", "--json", "--gateway", seen.group(2)],
+                         capture_output=True, text=True)
+    addresses = [listener["address"] for listener in json.loads(run.stdout)["listeners"]]
+    assert f"127.0.0.1:{other.port}" in addresses
+    other.stop()
+    assert not os.path.exists(seen.group(2))
 
 
 def test_a_demo_with_traffic_has_requests_of_its_own(started):
