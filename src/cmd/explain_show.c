@@ -65,9 +65,11 @@ static struct str value_text(const struct explained *explained, const struct pol
                 return preset_text(explained, policy);
         if (node->kind >= JSON_ARRAY && may_be_shown(node))
                 json_write(node, JSON_COMPACT, &explained->call->arena, &text);
-        if (text.len == 0 || text.is_cut)
+        if (text.len == 0)
                 return fault_quote(&bundle->load.faults, node);
-        return text_str(&text);
+        return text.is_cut ? arena_format(&explained->call->arena, STR_FMT "…",
+                                          STR_ARG(text_str(&text)))
+                           : text_str(&text);
 }
 
 static void fill_was(const struct explained *explained, const struct policy *policy,
@@ -256,6 +258,17 @@ static struct str sent_text(const struct explained *explained)
                             STR_ARG(str_first(base, end)), STR_ARG(target));
 }
 
+/* " (or another of 3)" */
+static struct str others_text(const struct explained *explained)
+{
+        const struct route *route = explained->played->route;
+        const struct conf_upstream *conf = config_find(explained->snapshot->config, CONFIG_UPSTREAM,
+                                                       route->upstream->name);
+        if (conf == NULL || conf->targets_count < 2)
+                return S("");
+        return arena_format(&explained->call->arena, " (or another of %zu)", conf->targets_count);
+}
+
 /* Where the upstream is written: its own block, or where a URL stands in its place. */
 static struct str upstream_place(const struct explained *explained)
 {
@@ -290,7 +303,9 @@ static void put_route(const struct explained *explained, struct text *out)
                 put_line(explained, out, mark_of(explained, rows[i].outcome), &rows[i]);
         }
         if (played->sent.len > 0)
-                put_way(explained, out, "upstream", sent_text(explained),
+                put_way(explained, out, "upstream",
+                        arena_format(arena, STR_FMT STR_FMT, STR_ARG(sent_text(explained)),
+                                     STR_ARG(others_text(explained))),
                         upstream_place(explained));
 }
 

@@ -269,7 +269,17 @@ static const struct sim_script server_script = {
 static const struct sim_script elsewhere_script = {
         .up = elsewhere_up, .data = server_data, .end = hang_up, .down = went_down};
 
-/* Every name becomes an address of the simulated world; what is shown of a target stays. */
+/* The first target that gets requests at all. */
+static uint32_t first_target(const struct upstream *upstream)
+{
+        uint32_t i = 0;
+        while (i + 1 < upstream->target_count && upstream->targets[i].weight == 0)
+                i++;
+        return i;
+}
+
+/* Names become an address of the simulated world; what is shown of a target stays. Where all
+ * upstreams answer, the first target does, so that the same request always goes the same way. */
 static void lead_upstream(struct rehearsal *rehearsal, struct upstream *upstream)
 {
         bool is_outlet = str_starts(upstream->name, S("outlet:"));
@@ -282,6 +292,10 @@ static void lead_upstream(struct rehearsal *rehearsal, struct upstream *upstream
                         continue;
                 targets[i].host = is_outlet ? S("10.0.1.2") : S("10.0.1.1");
                 targets[i].port = 80;
+        }
+        if (rehearsal->is_whole) {
+                targets[0] = targets[first_target(upstream)];
+                upstream->target_count = 1;
         }
         upstream->targets = targets;
 }

@@ -13,8 +13,8 @@
 struct rehearsal;
 
 /* Compiles a good bundle, which the rehearsal owns from then on. NULL: there were faults; they are
- * in the bundle, which stays the caller's. `is_whole`: every upstream answers, whatever its name;
- * else only 10.0.1.1:80 does, and nobody else is there. */
+ * in the bundle, which stays the caller's. `is_whole`: every upstream answers, whatever its name,
+ * by its first target; else only 10.0.1.1:80 does, and nobody else is there. */
 struct rehearsal *rehearsal_make(struct bundle *bundle, bool is_whole);
 void rehearsal_free(struct rehearsal *rehearsal);
 
