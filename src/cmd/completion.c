@@ -3,7 +3,50 @@
 #include "cmd/command.h"
 #include "cmd/topic.h"
 
-enum { SCRIPT_MAX = 1 << 20 };
+enum { SCRIPT_MAX = 1 << 20, WORDS_MAX = 8192 };
+
+/* What may stand first: a command, or a noun with its verbs. */
+struct entry {
+        struct str name;
+        const char *line;
+        bool is_noun;
+};
+
+static struct str first_word(const struct command *command)
+{
+        struct str name = str_of(command->name);
+        return str_cut(&name, ' ');
+}
+
+/* The next one, each once: for (size_t i = 0; next_entry(&i, &entry);) */
+static bool next_entry(size_t *at, struct entry *ret_entry)
+{
+        while (*at < commands_count) {
+                const struct command *command = commands[(*at)++];
+                struct str name = first_word(command);
+                bool is_seen = command->group == GROUP_hidden;
+                for (size_t i = 0; i + 1 < *at && !is_seen; i++)
+                        is_seen = str_eq(first_word(commands[i]), name);
+                if (is_seen)
+                        continue;
+                bool is_noun = name.len < strlen(command->name);
+                *ret_entry = (struct entry){name, is_noun ? "see its verbs" : command->line,
+                                            is_noun};
+                return true;
+        }
+        return false;
+}
+
+/* The commands that begin with it: for (size_t i = 0; (command = next_of(&entry, &i)) != NULL;) */
+static const struct command *next_of(const struct entry *entry, size_t *at)
+{
+        while (*at < commands_count) {
+                const struct command *command = commands[(*at)++];
+                if (command->group != GROUP_hidden && str_eq(first_word(command), entry->name))
+                        return command;
+        }
+        return NULL;
+}
 
 static void put_flags(struct text *out, const struct flag *flags)
 {
@@ -14,22 +57,38 @@ static void put_flags(struct text *out, const struct flag *flags)
         }
 }
 
-/* What may stand behind a command instead of files; empty: files. */
-static void put_words(struct text *out, const struct command *command)
+static void put_entries(struct text *out)
 {
-        if (strcmp(command->name, "help") == 0) {
-                for (size_t i = 0; i < commands_count; i++) {
-                        if (commands[i]->group != GROUP_hidden &&
-                            strchr(commands[i]->name, ' ') == NULL)
-                                text_format(out, " %s", commands[i]->name);
-                }
+        struct entry entry;
+        for (size_t i = 0; next_entry(&i, &entry);)
+                text_format(out, " " STR_FMT, STR_ARG(entry.name));
+}
+
+static void put_entry_flags(struct text *out, const struct entry *entry)
+{
+        const struct command *command;
+        for (size_t i = 0; (command = next_of(entry, &i)) != NULL;)
+                put_flags(out, command->flags);
+        put_flags(out, global_flags);
+}
+
+/* What may stand behind it instead of files; empty: files. */
+static struct str words_of(struct arena *arena, const struct entry *entry)
+{
+        struct text out = text_grow(arena, WORDS_MAX);
+        const struct command *command;
+        if (str_is(entry->name, "help")) {
+                put_entries(&out);
                 for (const struct topic *topic = topics; topic->name != NULL; topic++)
-                        text_format(out, " %s", topic->name);
-        } else if (strcmp(command->name, "completion") == 0) {
-                text_put(out, S(" bash zsh fish"));
-        } else if (strcmp(command->name, "schema") == 0) {
-                text_put(out, S(" config log"));
+                        text_format(&out, " %s", topic->name);
+        } else if (str_is(entry->name, "completion")) {
+                text_put(&out, S(" bash zsh fish"));
+        } else if (str_is(entry->name, "schema")) {
+                text_put(&out, S(" config log"));
         }
+        for (size_t i = 0; entry->is_noun && (command = next_of(entry, &i)) != NULL;)
+                text_format(&out, "%s", command->name + entry->name.len);
+        return out.at == NULL ? S("") : str_trim(text_str(&out));
 }
 
 /* ---- bash ---- */
@@ -59,8 +118,31 @@ static void put_choices(struct text *out, const struct flag *flags)
         }
 }
 
+/* What stands behind one entry: values of its flags, flags, words or files. */
+static void put_bash_entry(struct text *out, const struct entry *entry)
+{
+        const struct command *command;
+        struct str words = words_of(out->arena, entry);
+        text_format(out, "        " STR_FMT ")\n        case \"$before\" in\n",
+                    STR_ARG(entry->name));
+        for (size_t i = 0; (command = next_of(entry, &i)) != NULL;)
+                put_choices(out, command->flags);
+        text_put(out, S("        esac\n        if [[ $word == -* ]]; then\n"
+                        "            COMPREPLY=($(compgen -W '"));
+        put_entry_flags(out, entry);
+        text_put(out, S("' -- \"$word\"))\n        else\n"));
+        if (words.len > 0)
+                text_format(out,
+                            "            COMPREPLY=($(compgen -W '" STR_FMT "' -- \"$word\"))\n",
+                            STR_ARG(words));
+        else
+                text_put(out, S("            COMPREPLY=($(compgen -f -- \"$word\"))\n"));
+        text_put(out, S("        fi ;;\n"));
+}
+
 static void put_bash(struct text *out)
 {
+        struct entry entry;
         text_put(out, S("# bash completion of gate\n_gate() {\n"
                         "    local word=${COMP_WORDS[COMP_CWORD]} "
                         "before=${COMP_WORDS[COMP_CWORD-1]} command= i\n"
@@ -71,34 +153,11 @@ static void put_bash(struct text *out)
         put_choices(out, global_flags);
         text_put(out, S("    esac\n    case \"$command\" in\n        '')\n"
                         "            COMPREPLY=($(compgen -W '"));
-        for (size_t i = 0; i < commands_count; i++) {
-                if (commands[i]->group != GROUP_hidden && strchr(commands[i]->name, ' ') == NULL)
-                        text_format(out, "%s ", commands[i]->name);
-        }
+        put_entries(out);
         put_flags(out, global_flags);
         text_put(out, S("' -- \"$word\")); return ;;\n"));
-        for (size_t i = 0; i < commands_count; i++) {
-                const struct command *command = commands[i];
-                struct text words = text_grow(out->arena, 8192);
-                if (command->group == GROUP_hidden || strchr(command->name, ' ') != NULL)
-                        continue;
-                text_format(out, "        %s)\n        case \"$before\" in\n", command->name);
-                put_choices(out, command->flags);
-                text_put(out, S("        esac\n        if [[ $word == -* ]]; then\n"
-                                "            COMPREPLY=($(compgen -W '"));
-                put_flags(out, command->flags);
-                put_flags(out, global_flags);
-                text_put(out, S("' -- \"$word\"))\n        else\n"));
-                put_words(&words, command);
-                if (words.len > 0)
-                        text_format(out,
-                                    "            COMPREPLY=($(compgen -W '" STR_FMT
-                                    "' -- \"$word\"))\n",
-                                    STR_ARG(text_str(&words)));
-                else
-                        text_put(out, S("            COMPREPLY=($(compgen -f -- \"$word\"))\n"));
-                text_put(out, S("        fi ;;\n"));
-        }
+        for (size_t i = 0; next_entry(&i, &entry);)
+                put_bash_entry(out, &entry);
         text_put(out, S("    esac\n}\ncomplete -o filenames -F _gate gate\n"));
 }
 
@@ -149,29 +208,27 @@ static void put_zsh_flags(struct text *out, const struct flag *flags)
 
 static void put_zsh(struct text *out)
 {
+        struct entry entry;
+        const struct command *command;
         text_put(out, S("#compdef gate\n_gate() {\n    local line state\n    _arguments -C"));
         put_zsh_flags(out, global_flags);
         text_put(out, S(" \\\n            '1: :->command' '*:: :->rest'\n    case $state in\n"
                         "    command)\n        local -a commands=("));
-        for (size_t i = 0; i < commands_count; i++) {
-                if (commands[i]->group == GROUP_hidden || strchr(commands[i]->name, ' ') != NULL)
-                        continue;
-                text_format(out, "\n            '%s:", commands[i]->name);
-                put_quoted(out, commands[i]->line);
+        for (size_t i = 0; next_entry(&i, &entry);) {
+                text_format(out, "\n            '" STR_FMT ":", STR_ARG(entry.name));
+                put_quoted(out, entry.line);
                 text_char(out, '\'');
         }
         text_put(out, S(")\n        _describe command commands ;;\n    rest)\n"
                         "        case $line[1] in\n"));
-        for (size_t i = 0; i < commands_count; i++) {
-                struct text words = text_grow(out->arena, 8192);
-                if (commands[i]->group == GROUP_hidden || strchr(commands[i]->name, ' ') != NULL)
-                        continue;
-                text_format(out, "        %s) _arguments", commands[i]->name);
-                put_zsh_flags(out, commands[i]->flags);
-                put_words(&words, commands[i]);
+        for (size_t i = 0; next_entry(&i, &entry);) {
+                struct str words = words_of(out->arena, &entry);
+                text_format(out, "        " STR_FMT ") _arguments", STR_ARG(entry.name));
+                for (size_t k = 0; (command = next_of(&entry, &k)) != NULL;)
+                        put_zsh_flags(out, command->flags);
                 if (words.len > 0)
                         text_format(out, " \\\n            '*:word:(" STR_FMT ")' ;;\n",
-                                    STR_ARG(text_str(&words)));
+                                    STR_ARG(words));
                 else
                         text_put(out, S(" \\\n            '*:file:_files' ;;\n"));
         }
@@ -215,26 +272,26 @@ static void put_fish_flags(struct text *out, const char *when, const struct flag
 
 static void put_fish(struct text *out)
 {
+        struct entry entry;
+        const struct command *command;
         text_put(out, S("# fish completion of gate\n"));
         put_fish_flags(out, "", global_flags);
-        for (size_t i = 0; i < commands_count; i++) {
-                const struct command *command = commands[i];
+        for (size_t i = 0; next_entry(&i, &entry);) {
                 char memory[160];
                 struct text when = text_over(memory, sizeof memory);
-                struct text words = text_grow(out->arena, 8192);
-                if (command->group == GROUP_hidden || strchr(command->name, ' ') != NULL)
-                        continue;
-                text_format(out, "complete -c gate -n __fish_use_subcommand -a %s -d ",
-                            command->name);
-                put_fish_text(out, command->line);
+                struct str words = words_of(out->arena, &entry);
+                text_format(out, "complete -c gate -n __fish_use_subcommand -a " STR_FMT " -d ",
+                            STR_ARG(entry.name));
+                put_fish_text(out, entry.line);
                 text_char(out, '\n');
-                text_format(&when, " -n '__fish_seen_subcommand_from %s'", command->name);
+                text_format(&when, " -n '__fish_seen_subcommand_from " STR_FMT "'",
+                            STR_ARG(entry.name));
                 text_char(&when, '\0');
-                put_fish_flags(out, memory, command->flags);
-                put_words(&words, command);
+                for (size_t k = 0; (command = next_of(&entry, &k)) != NULL;)
+                        put_fish_flags(out, memory, command->flags);
                 if (words.len > 0)
                         text_format(out, "complete -c gate%s -x -a '" STR_FMT "'\n", memory,
-                                    STR_ARG(str_trim(text_str(&words))));
+                                    STR_ARG(words));
         }
 }
 

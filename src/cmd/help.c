@@ -5,7 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/version.h"
+#include "cmd/gateway.h"
+#include "cmd/show.h"
 #include "cmd/topic.h"
 #include "gate/load.h"
 
@@ -199,16 +200,38 @@ int help_of(struct call *call, const struct command *command)
         return EXIT_done;
 }
 
+/* "gate 0.1.0 for 5 min, at /run/gatehouse/admin.sock" */
+static struct str running_text(struct call *call)
+{
+        struct gateway gateway;
+        struct reply reply;
+        struct question question = {.method = S("GET"), .target = S("/status")};
+        struct text text = text_grow(&call->arena, 4096);
+        if (!gateway_seek(call, &gateway))
+                return S("no gate answers here");
+        text_put(&text, S("a gate"));
+        if (gateway_try(&gateway, &question, &call->arena, &reply) == ERR_ok &&
+            reply.status == 200) {
+                const struct json *root = reply_json(&reply, &call->arena);
+                text_put(&text, S(" "));
+                show_text(&text, show_str(root, "version", &call->arena), 20);
+                text_put(&text, S(" for "));
+                show_seconds(&text, show_u64(root, "uptime"));
+        }
+        text_format(&text, ", at " STR_FMT, STR_ARG(gateway.place.text));
+        return text_str(&text);
+}
+
 int help_welcome(struct call *call)
 {
         struct str path = load_discover(&world_real, call_flag(call, "config"), &call->arena);
-        call_print(call, "gate %s -- an API gateway\n\n", version_text);
-        if (path.len > 0)
-                call_print(call, "  configuration  " STR_FMT "\n\n", STR_ARG(path));
-        else
-                call_print(call, "  configuration  none here: `gate init` writes one\n\n");
+        call_put(call, S("gate " GATE_VERSION " -- an API gateway\n\n"));
+        call_print(call, "  running        " STR_FMT "\n", STR_ARG(running_text(call)));
+        call_print(call, "  configuration  " STR_FMT "\n\n",
+                   STR_ARG(path.len > 0 ? path : S("none here: `gate init` writes one")));
         call_put(call,
-                 S("  gate init          write a first gateway.yaml from what is here\n"
+                 S("  gate demo          a gateway with a sample service, to look at\n"
+                   "  gate proxy URL     a gateway in front of a service, in one line\n"
                    "  gate check         say everything that is wrong with the configuration\n"
                    "  gate run           serve\n"
                    "  gate explain       walk one request through the rules, sending nothing\n"

@@ -1,5 +1,4 @@
 /* version.c -- `gate version`. */
-#include "base/version.h"
 
 #include <openssl/crypto.h>
 #include <sys/utsname.h>
@@ -10,7 +9,7 @@ static int run(struct call *call)
 {
         struct utsname machine;
         if (!call->is_json) {
-                call_print(call, "gate %s\n", version_text);
+                call_print(call, "gate %s\n", GATE_VERSION);
                 return EXIT_done;
         }
         if (uname(&machine) != 0)
@@ -18,7 +17,7 @@ static int run(struct call *call)
         call_print(call,
                    "{\"version\":\"%s\",\"compiler\":\"%s\",\"openssl\":\"%s\",\"system\":\"%s\","
                    "\"machine\":\"%s\"}\n",
-                   version_text, __VERSION__, OpenSSL_version(OPENSSL_VERSION_STRING),
+                   GATE_VERSION, __VERSION__, OpenSSL_version(OPENSSL_VERSION_STRING),
                    machine.sysname, machine.machine);
         return EXIT_done;
 }

@@ -36,6 +36,7 @@ def test_bash_completes_commands_flags_and_choices(folder):
     assert complete("gate", "check", "--format", "g") == ["github"]
     assert "never" in complete("gate", "run", "--color", "''")
     assert "zsh" in complete("gate", "completion", "z")
+    assert complete("gate", "ke") == ["key"] and complete("gate", "key", "n") == ["new"]
 
 
 def test_scripts_for_zsh_and_fish_name_every_command(folder):
