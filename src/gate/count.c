@@ -101,10 +101,11 @@ static void put_upstream(struct counts *counts, const struct record *record)
         bool has_failed = record->upstream_status == 0;
         uint32_t key = cell_key(METHOD_OTHER, record->upstream_status,
                                 has_failed ? record->reason : REASON_done);
+        /* Without a response head there is no time to it: what was waited in all is nearest. */
+        uint64_t ns = record->upstream > 0 ? record->upstream : record->duration;
         number_add(&upstream->requests, 1);
         number_add(&upstream->tries, record->tries);
-        put_histogram(counts, find_cell(counts, &upstream->cells, key),
-                      fine_index(record->upstream), record->upstream);
+        put_histogram(counts, find_cell(counts, &upstream->cells, key), fine_index(ns), ns);
 }
 
 /* Puts a name nobody has seen yet at `slot` of the table; false: somebody else was faster there. */

@@ -142,6 +142,23 @@ static void a_record_is_counted_under_all_its_names(void **state)
         count_board_free(board);
 }
 
+static void a_failed_try_took_the_time_that_was_waited(void **state)
+{
+        (void)state;
+        struct count_board *board = count_board_make(1);
+        struct record record = {.duration = 30000000000,
+                                .reason = REASON_upstream_timeout,
+                                .status = 504,
+                                .tries = 1};
+        struct cell_sum cells[CELLS_SUM_MAX];
+        counts_record(count_board_of(board, 0), &record);
+        assert_int_equal(series_cells(board, SERIES_upstream, SERIES_NONE, cells), 1);
+        assert_int_equal(cells[0].reason, REASON_upstream_timeout);
+        assert_int_equal(cells[0].status, 0);
+        assert_int_equal(cells[0].buckets[BUCKETS], 1);
+        count_board_free(board);
+}
+
 static void a_record_without_names_is_counted_too(void **state)
 {
         (void)state;
@@ -407,6 +424,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_record_is_counted_under_all_its_names),
+                cmocka_unit_test(a_failed_try_took_the_time_that_was_waited),
                 cmocka_unit_test(a_record_without_names_is_counted_too),
                 cmocka_unit_test(every_duration_falls_into_its_bucket),
                 cmocka_unit_test(quantiles_are_right_to_an_eighth),
