@@ -99,10 +99,12 @@ static void answer_to(struct seat *seat)
                               "HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s", status, len, body);
         }
         bool is_odd = maybe(30);
-        if (is_odd) /* a second answer, a half one, or something after it */
+        /* Half an answer, or something behind it. A whole second answer that comes once the next
+         * request has left could not be told from that one's own by anybody. */
+        if (is_odd)
                 n = maybe(512) ? (int)below((uint64_t)n + 1)
                                : n + snprintf(text + n, sizeof text - (size_t)n,
-                                              "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nid=0");
+                                              "\r\n\r\nHTTP/1.1 200 OK but not quite");
         sim_send(seat->peer, text, (size_t)n);
         if (is_odd || maybe(60))
                 seat_close(seat, maybe(512));
