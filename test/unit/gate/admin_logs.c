@@ -41,6 +41,24 @@ static void the_recent_records_are_shown(void **state)
         assert_int_equal(status_of(get(SOCKET, "/logs?style=yaml")), 400);
 }
 
+static void the_last_of_them_are_counted_from_the_end(void **state)
+{
+        (void)state;
+        put_record("/a", 200);
+        put_record("/b", 500);
+        put_record("/c", 200);
+        world_run(&world, SEC);
+        struct str body = body_of(get(SOCKET, "/logs?last=2"));
+        assert_int_equal(lines_of(body), 2);
+        assert_false(has(body, "/a"));
+        body = body_of(get(SOCKET, "/logs?last=2&where=status==200"));
+        assert_int_equal(lines_of(body), 2);
+        assert_false(has(body, "/b"));
+        assert_int_equal(lines_of(body_of(get(SOCKET, "/logs?last=9"))), 3);
+        assert_int_equal(body_of(get(SOCKET, "/logs?last=0")).len, 0);
+        assert_int_equal(status_of(get(SOCKET, "/logs?last=many")), 400);
+}
+
 static void the_log_is_followed(void **state)
 {
         (void)state;
@@ -125,9 +143,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
-                TEST(the_recent_records_are_shown),         TEST(the_log_is_followed),
-                TEST(a_follower_that_leaves_is_forgotten),  TEST(followers_have_a_limit),
-                TEST(a_slow_follower_is_told_what_it_lost),
+                TEST(the_recent_records_are_shown), TEST(the_last_of_them_are_counted_from_the_end),
+                TEST(the_log_is_followed),          TEST(a_follower_that_leaves_is_forgotten),
+                TEST(followers_have_a_limit),       TEST(a_slow_follower_is_told_what_it_lost),
 #undef TEST
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
