@@ -184,17 +184,29 @@ static struct str list_places(const struct search *search)
         return text_str(&text);
 }
 
+/* A socket that is there for another user. */
+static const struct gateway_place *denied_place(const struct search *search)
+{
+        for (size_t i = 0; i < search->count; i++) {
+                if (search->found[i] == ERR_denied)
+                        return &search->places[i];
+        }
+        return NULL;
+}
+
+static int complain_denied(const struct search *search, const struct gateway_place *place)
+{
+        return call_fail(search->call, EXIT_denied,
+                         "be the user that the gate runs as, or use sudo",
+                         "the socket " STR_FMT " is not yours to open", STR_ARG(place->text));
+}
+
 static int found_none(const struct search *search, bool is_given)
 {
         struct call *call = search->call;
         struct str list = list_places(search);
-        for (size_t i = 0; i < search->count; i++) {
-                if (search->found[i] == ERR_denied)
-                        return call_fail(call, EXIT_denied,
-                                         "be the user that the gate runs as, or use sudo",
-                                         "the socket " STR_FMT " is not yours to open",
-                                         STR_ARG(search->places[i].text));
-        }
+        if (denied_place(search) != NULL)
+                return complain_denied(search, denied_place(search));
         if (is_given && search->count == 0)
                 return call_fail(call, EXIT_unavailable, NULL,
                                  "no gateway answers: the name in --gateway has no address");
@@ -249,6 +261,10 @@ bool gateway_find(struct call *call, enum gateway_need need, struct gateway *ret
         const struct gateway_place *place = try_places(&search, timeout_ns);
         if (place == NULL) {
                 *ret_code = found_none(&search, call_has(call, "gateway"));
+                return false;
+        }
+        if (need == GATEWAY_OBEYS && place->socket.len == 0 && denied_place(&search) != NULL) {
+                *ret_code = complain_denied(&search, denied_place(&search));
                 return false;
         }
         if (need == GATEWAY_OBEYS && place->socket.len == 0) {

@@ -4,13 +4,13 @@
 
 static int run(struct call *call)
 {
-        struct str env = call_flag(call, "kind");
+        struct str env = call_flag(call, "env");
         struct text key = text_grow(&call->arena, KEY_SIZE_MAX);
         if (env.ptr == NULL)
                 env = S("live");
         if (!key_env_is_good(env))
-                return call_fail(call, EXIT_usage, "--kind live, --kind test",
-                                 "`" STR_FMT "` is no kind of key: up to %d of a-z, 0-9 and -, "
+                return call_fail(call, EXIT_usage, "--env test",
+                                 "`" STR_FMT "` cannot stand in a key: up to %d of a-z, 0-9 and -, "
                                  "beginning with a letter",
                                  STR_ARG(env), KEY_ENV_MAX);
         key_make(env, &key);
@@ -25,14 +25,11 @@ const struct command command_key_make = {
         .name = "key make",
         .group = GROUP_operate,
         .line = "print a new API key",
-        .flags = (const struct flag[]){{"kind", .kind = FLAG_TEXT, .value = "KIND",
-                                        .text = "What it begins with, gate_KIND_: `live` when not "
-                                                "given."},
-                                       {0}},
         .paragraphs = COMMAND_TEXT(
                 "No gate is asked and none is told: put it where a configuration refers to, such "
                 "as `api_key: \"${file:acme.key}\"`. The last characters are a checksum, so that "
-                "a mistyped key is known for one, and scanners find keys that leaked."),
+                "a mistyped key is known for one, and scanners find keys that leaked.",
+                "It begins with gate_live_, or with gate_NAME_ of `--env NAME`."),
         .samples = (const struct sample[]){{"gate key make > acme.key && chmod 600 acme.key",
                                             "A key in a file."},
                                            {0}},

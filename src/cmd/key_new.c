@@ -23,7 +23,7 @@ static void put_expiry(struct json_put *put, int64_t lifetime_ns)
 
 static int run(struct call *call)
 {
-        struct str env = call_flag(call, "kind"), consumer = call->operands[0];
+        struct str env = call_flag(call, "env"), consumer = call->operands[0];
         struct text key = text_grow(&call->arena, KEY_SIZE_MAX);
         struct text body = text_grow(&call->arena, DOCUMENT_MAX);
         struct json_put put = json_put_on(&body);
@@ -33,8 +33,8 @@ static int run(struct call *call)
         if (env.ptr == NULL)
                 env = S("live");
         if (!key_env_is_good(env))
-                return call_fail(call, EXIT_usage, "--kind live, --kind test",
-                                 "`" STR_FMT "` is no kind of key", STR_ARG(env));
+                return call_fail(call, EXIT_usage, "--env test",
+                                 "`" STR_FMT "` cannot stand in a key", STR_ARG(env));
         key_make(env, &key);
         put_begin(&put, '{');
         put_text_at(&put, "key", text_str(&key));
@@ -66,17 +66,15 @@ const struct command command_key_new = {
         .operands = "CONSUMER",
         .operands_least = 1,
         .operands_most = 1,
-        .flags = (const struct flag[]){{"kind", .kind = FLAG_TEXT, .value = "KIND",
-                                        .text = "What it begins with, gate_KIND_: `live` when not "
-                                                "given."},
-                                       {"expires", .kind = FLAG_TIME, .value = "TIME",
+        .flags = (const struct flag[]){{"expires", .kind = FLAG_TIME, .value = "TIME",
                                         .text = "How long it works; until the gate ends when not "
                                                 "given."},
                                        {0}},
         .paragraphs = COMMAND_TEXT(
                 "The key is printed once. It works at once, beside those that the consumer has, "
                 "and is forgotten when the gate ends: to keep it, write it where the "
-                "configuration refers to, such as `api_key: \"${file:acme.key}\"`."),
+                "configuration refers to, such as `api_key: \"${file:acme.key}\"`.",
+                "It begins with gate_live_, or with gate_NAME_ of `--env NAME`."),
         .samples = (const struct sample[]){{"gate key new acme --expires 24h", "For a day."}, {0}},
         .exits = COMMAND_EXITS(EXIT_no, EXIT_unavailable, EXIT_denied),
         .run = run,

@@ -294,7 +294,7 @@ def test_a_new_key_works_at_once_and_a_revoked_one_no_more(running):
 
 
 def test_a_key_can_have_an_end(running):
-    key = running.command("key", "new", "acme", "--expires", "2s", "--kind", "test").stdout.strip()
+    key = running.command("key", "new", "acme", "--expires", "2s", "--env", "test").stdout.strip()
     assert key.startswith("gate_test_")
     assert running.get("/", {"X-API-Key": key}).status == 200
     time.sleep(3.1)
@@ -316,5 +316,27 @@ def test_a_mistyped_key_is_known_for_one(running, command):
 def test_keys_are_made_without_a_gate(command):
     keys = {command("key", "make").stdout for _ in range(3)}
     assert len(keys) == 3
-    assert json.loads(command("key", "make", "--kind", "test", "--json").stdout)["key"]
-    assert command("key", "make", "--kind", "UPPER").returncode == 64
+    assert json.loads(command("key", "make", "--env", "test", "--json").stdout)["key"]
+    assert command("key", "make", "--env", "UPPER").returncode == 64
+
+
+# whose socket it is
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_a_socket_of_another_user_is_told_as_that(running):
+    shared = running.directory
+    shared.chmod(0o755)
+    program = shared / "gate"
+    shutil.copy(running.binary, program)
+    program.chmod(0o755)
+    nobody = {"user": 65534, "group": 65534, "extra_groups": [], "capture_output": True,
+              "text": True, "cwd": "/"}
+    environment = {**running.environment(), "GATE_GATEWAY": "", "RUNTIME_DIRECTORY": str(shared)}
+    run = subprocess.run([str(program), "reload", "--gateway", str(running.socket)],
+                         env=environment, **nobody)
+    assert run.returncode == 77 and "not yours to open" in run.stderr, run.stderr
+    run = subprocess.run([str(program), "reload"], env=environment, **nobody)
+    assert run.returncode == 77, run.stderr
+    run = subprocess.run([str(program), "ping", "--gateway", f"http://127.0.0.1:{running.admin}"],
+                         env=environment, **nobody)
+    assert run.returncode == 0, run.stderr
