@@ -170,12 +170,12 @@ size_t str_utf8(struct str s, size_t at)
 }
 
 /* True when there is room for `need` more bytes. */
-static bool text_room(struct text *text, size_t need)
+bool text_room_slow(struct text *text, size_t need)
 {
         size_t size;
         if (text->is_cut)
                 return false;
-        if (likely(need <= text->max - text->len))
+        if (need <= text->max - text->len)
                 return true;
         text->is_cut = text->arena == NULL || add_overflows(text->len, need, &size) ||
                        size > text->limit;
@@ -190,29 +190,25 @@ static bool text_room(struct text *text, size_t need)
         return true;
 }
 
-void text_put(struct text *text, struct str s)
-{
-        if (!text_room(text, s.len))
-                return;
-        if (s.len > 0)
-                memcpy(text->at + text->len, s.ptr, s.len);
-        text->len += s.len;
-}
-
-void text_char(struct text *text, char c)
-{
-        if (text_room(text, 1))
-                text->at[text->len++] = c;
-}
-
 void text_u64(struct text *text, uint64_t value)
 {
+        static const char pairs[] = "0001020304050607080910111213141516171819"
+                                    "2021222324252627282930313233343536373839"
+                                    "4041424344454647484950515253545556575859"
+                                    "6061626364656667686970717273747576777879"
+                                    "8081828384858687888990919293949596979899";
         char digits[20];
         size_t at = sizeof digits;
-        do {
-                digits[--at] = (char)('0' + value % 10);
-                value /= 10;
-        } while (value > 0);
+        for (; value >= 100; value /= 100) {
+                at -= 2;
+                memcpy(digits + at, pairs + value % 100 * 2, 2);
+        }
+        if (value >= 10) {
+                at -= 2;
+                memcpy(digits + at, pairs + value * 2, 2);
+        } else {
+                digits[--at] = (char)('0' + value);
+        }
         text_put(text, str_from(digits + at, sizeof digits - at));
 }
 
@@ -225,17 +221,20 @@ void text_i64(struct text *text, int64_t value)
 
 void text_decimal(struct text *text, uint64_t value, unsigned places)
 {
+        char digits[20];
         uint64_t one = 1;
         for (unsigned i = 0; i < places; i++)
                 one *= 10;
         text_u64(text, value / one);
         uint64_t rest = value % one;
-        if (rest > 0)
-                text_char(text, '.');
-        for (uint64_t place = one / 10; rest > 0; place /= 10) {
-                text_char(text, (char)('0' + rest / place));
-                rest %= place;
-        }
+        if (rest == 0)
+                return;
+        for (unsigned i = places; i > 0; i--, rest /= 10)
+                digits[i - 1] = (char)('0' + rest % 10);
+        while (digits[places - 1] == '0')
+                places--;
+        text_char(text, '.');
+        text_put(text, str_from(digits, places));
 }
 
 void text_hex(struct text *text, uint64_t value, unsigned digits)
@@ -279,6 +278,27 @@ static bool is_plain(char c)
         return u >= 0x20 && u < 0x7f && c != '"' && c != '\\';
 }
 
+/* Nothing but plain characters in these eight. A byte that is less than another has its high bit
+ * set after subtraction, unless it had before: those over 0x7f are none of ours anyway. */
+static inline bool are_plain(uint64_t x)
+{
+        const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+        uint64_t quote = x ^ ones * '"', slash = x ^ ones * '\\', del = x ^ ones * 0x7f;
+        uint64_t bad = (x - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones) | x;
+        return (bad & highs) == 0;
+}
+
+/* How many plain characters there are from `at` on. */
+static size_t plain_run(struct str s, size_t at)
+{
+        size_t end = at;
+        while (s.len - end >= 8 && are_plain(load_u64(s.ptr + end)))
+                end += 8;
+        while (end < s.len && is_plain(s.ptr[end]))
+                end++;
+        return end - at;
+}
+
 /* Controls above ASCII (U+0080 to U+009F), which terminals obey too. */
 static bool is_c1(struct str s, size_t at, size_t length)
 {
@@ -290,11 +310,9 @@ void text_json(struct text *text, struct str s)
 {
         size_t i = 0;
         while (i < s.len) {
-                size_t run = i;
-                while (run < s.len && is_plain(s.ptr[run]))
-                        run++;
-                text_put(text, str_from(s.ptr + i, run - i));
-                i = run;
+                size_t run = plain_run(s, i);
+                text_put(text, str_from(s.ptr + i, run));
+                i += run;
                 if (i == s.len)
                         break;
                 size_t length = str_utf8(s, i);

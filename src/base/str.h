@@ -129,8 +129,29 @@ static inline struct str text_str(const struct text *text)
         return (struct str){text->at, text->len};
 }
 
-void text_put(struct text *text, struct str s);
-void text_char(struct text *text, char c);
+/* True when there is room for `need` more bytes, made where the builder may grow; else it is cut.
+ */
+bool text_room_slow(struct text *text, size_t need);
+
+static always_inline bool text_room(struct text *text, size_t need)
+{
+        return likely(!text->is_cut && need <= text->max - text->len) || text_room_slow(text, need);
+}
+
+static inline void text_put(struct text *text, struct str s)
+{
+        if (s.len == 0 || !text_room(text, s.len))
+                return;
+        memcpy(text->at + text->len, s.ptr, s.len);
+        text->len += s.len;
+}
+
+static inline void text_char(struct text *text, char c)
+{
+        if (text_room(text, 1))
+                text->at[text->len++] = c;
+}
+
 void text_u64(struct text *text, uint64_t value);
 void text_i64(struct text *text, int64_t value);
 /* value / 10^places, places at most 18, without zeros at the end: 2100000 and 9 are 0.0021. */

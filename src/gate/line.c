@@ -23,69 +23,62 @@ struct str line_severity(const struct record *record)
 
 /* ---- JSON ---- */
 
-static void key(struct text *out, struct str name, bool *is_first)
-{
-        text_put(out, *is_first ? S("\"") : S(",\""));
-        text_put(out, name);
-        text_put(out, S("\":"));
-        *is_first = false;
-}
-
-static void json_TEXT(struct text *out, struct str name, struct str value, bool *is_first)
+/* Each begins with its comma and its key, which are one piece: `,"http.route":`. */
+static void json_TEXT(struct text *out, struct str key, struct str value)
 {
         if (value.len == 0)
                 return;
-        key(out, name, is_first);
+        text_put(out, key);
         text_char(out, '"');
         text_json(out, value);
         text_char(out, '"');
 }
 
-static void json_METHOD(struct text *out, struct str name, struct str value, bool *is_first)
+static void json_METHOD(struct text *out, struct str key, struct str value)
 {
         if (value.len > 0 && method_find(value) == METHOD_OTHER)
                 value = S("_OTHER");
-        json_TEXT(out, name, value, is_first);
+        json_TEXT(out, key, value);
 }
 
-static void json_OTHER_METHOD(struct text *out, struct str name, struct str value, bool *is_first)
+static void json_OTHER_METHOD(struct text *out, struct str key, struct str value)
 {
         if (method_find(value) == METHOD_OTHER)
-                json_TEXT(out, name, value, is_first);
+                json_TEXT(out, key, value);
 }
 
-static void json_NUMBER(struct text *out, struct str name, uint64_t value, bool *is_first)
+static void json_NUMBER(struct text *out, struct str key, uint64_t value)
 {
-        key(out, name, is_first);
+        text_put(out, key);
         text_u64(out, value);
 }
 
-static void json_COUNT(struct text *out, struct str name, uint64_t value, bool *is_first)
+static void json_COUNT(struct text *out, struct str key, uint64_t value)
 {
         if (value > 0)
-                json_NUMBER(out, name, value, is_first);
+                json_NUMBER(out, key, value);
 }
 
-static void json_STATUS(struct text *out, struct str name, uint64_t value, bool *is_first)
+static void json_STATUS(struct text *out, struct str key, uint64_t value)
 {
-        json_COUNT(out, name, value, is_first);
+        json_COUNT(out, key, value);
 }
 
-static void json_DURATION(struct text *out, struct str name, uint64_t ns, bool *is_first)
+static void json_DURATION(struct text *out, struct str key, uint64_t ns)
 {
-        key(out, name, is_first);
+        text_put(out, key);
         text_decimal(out, ns, 9);
 }
 
-static void json_SECONDS(struct text *out, struct str name, uint64_t ns, bool *is_first)
+static void json_SECONDS(struct text *out, struct str key, uint64_t ns)
 {
         if (ns > 0)
-                json_DURATION(out, name, ns, is_first);
+                json_DURATION(out, key, ns);
 }
 
-static void json_ADDRESS(struct text *out, struct str name, const uint8_t *address, bool *is_first)
+static void json_ADDRESS(struct text *out, struct str key, const uint8_t *address)
 {
-        key(out, name, is_first);
+        text_put(out, key);
         text_char(out, '"');
         put_ip(out, address);
         text_char(out, '"');
@@ -96,9 +89,9 @@ static struct str version_text(uint8_t version)
         return version == 10 ? S("1.0") : version == 11 ? S("1.1") : version == 20 ? S("2") : S("");
 }
 
-static void json_VERSION(struct text *out, struct str name, uint8_t version, bool *is_first)
+static void json_VERSION(struct text *out, struct str key, uint8_t version)
 {
-        json_TEXT(out, name, version_text(version), is_first);
+        json_TEXT(out, key, version_text(version));
 }
 
 /* "GET /orders/{id} 200": never the path, so that equal requests have equal bodies. */
@@ -122,7 +115,6 @@ static void put_body(struct text *out, const struct record *record)
 
 static void put_json(struct text *out, const struct record *record)
 {
-        bool is_first = true;
         text_put(out, S("{\"timestamp\":\""));
         date_write_rfc3339((int64_t)(record->wall / 1000000), out);
         text_put(out, S("\",\"severity_text\":\""));
@@ -130,15 +122,17 @@ static void put_json(struct text *out, const struct record *record)
         text_put(out, S("\",\"body\":\""));
         put_body(out, record);
         text_char(out, '"');
-        is_first = false;
-        json_TEXT(out, S("trace_id"), record->trace.trace_id, &is_first);
-        json_TEXT(out, S("span_id"), record->trace.span_id, &is_first);
-        text_put(out, S(",\"attributes\":{"));
-        is_first = true;
-#define LINE(name, kind, value, help) json_##kind(out, S(name), value, &is_first);
+        json_TEXT(out, S(",\"trace_id\":"), record->trace.trace_id);
+        json_TEXT(out, S(",\"span_id\":"), record->trace.span_id);
+        text_put(out, S(",\"attributes\":"));
+        size_t first = out->len;
+#define LINE(name, kind, value, help) json_##kind(out, S(",\"" name "\":"), value);
 #include "gate/line.def"
 #undef LINE
         text_put(out, S("}}\n"));
+        /* Some attributes are always there: the comma of the first one begins the object. */
+        if (!out->is_cut)
+                out->at[first] = '{';
 }
 
 /* ---- text ---- */

@@ -2,6 +2,9 @@
 #include "gate/count.h"
 #include "gate/trip.h"
 
+/* Of the hash of a configuration: enough to tell those of one gate apart. */
+enum { CONFIG_DIGITS = 16 };
+
 enum { STEPS_TEXT_MAX = 512, NAMES_TEXT_MAX = 512 };
 
 static const struct str step_names[] = {
@@ -131,7 +134,7 @@ void witness(struct exchange *ex, struct trip *trip)
                 .request_id = trip->ids.request,
                 .trace_id = hex(ex, trip->ids.trace.id, sizeof trip->ids.trace.id),
                 .span_id = hex(ex, trip->ids.span, sizeof trip->ids.span),
-                .config = trip->snapshot->hash,
+                .config = str_first(trip->snapshot->hash, CONFIG_DIGITS),
                 .steps = steps_text(ex, trip),
         };
         worker_record(worker, &record);
@@ -151,6 +154,6 @@ void witness_refusal(struct worker *worker, const struct conn *conn, enum reason
         record.request.port = addr_port(&conn->peer);
         addr_bytes(&conn->peer, record.request.address);
         if (snapshot != NULL)
-                record.trace.config = snapshot->hash;
+                record.trace.config = str_first(snapshot->hash, CONFIG_DIGITS);
         worker_record(worker, &record);
 }

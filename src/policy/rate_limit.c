@@ -5,6 +5,9 @@
 #include "gate/policy.h"
 #include "policy/list.h"
 
+/* ";r=" and ";t=" with a number of 20 digits each. */
+enum { ITEM_NUMBERS_MAX = 46 };
+
 enum mode { MODE_LOCAL, MODE_STRICT, MODE_LEASED };
 
 struct conf {
@@ -139,11 +142,15 @@ static void on_response(struct exchange *ex, const void *c, void *s)
         if (!state->is_counted)
                 return;
         uint64_t wait = state->answer.is_admitted ? state->answer.reset_ns : state->answer.retry_ns;
-        struct str item = ex_text(ex, STR_FMT ";r=%llu;t=%llu", STR_ARG(conf->name),
-                                  (unsigned long long)state->answer.remaining,
-                                  (unsigned long long)seconds(wait));
+        size_t max = conf->name.len + ITEM_NUMBERS_MAX;
+        struct text item = text_over(arena_alloc(ex_arena(ex), max), max);
+        text_put(&item, conf->name);
+        text_put(&item, S(";r="));
+        text_u64(&item, state->answer.remaining);
+        text_put(&item, S(";t="));
+        text_u64(&item, seconds(wait));
         add_item(ex, NAME_ratelimit_policy, conf->policy_item);
-        add_item(ex, NAME_ratelimit, item);
+        add_item(ex, NAME_ratelimit, text_str(&item));
         if (!conf->legacy_headers)
                 return;
         fields_set(fields, S("X-RateLimit-Limit"), ex_text(ex, "%lld", (long long)conf->burst));
