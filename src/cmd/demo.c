@@ -199,7 +199,7 @@ static int start(struct call *call)
                 return code;
         if (call_has(call, "traffic"))
                 start_traffic();
-        return launch_run(call, document, STR_NONE, served);
+        return launch_run(call, document, S("gate demo"), served);
 }
 
 static int run(struct call *call)

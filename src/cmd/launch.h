@@ -33,8 +33,8 @@ int launch_check(struct call *call, struct str document, struct str name);
 void launch_say(const struct call *call, bool is_well, const char *word, const char *format, ...)
         printf_like(4, 5);
 
-/* Runs a gate until it is stopped, and returns the exit code: of a document, or (empty) of the
- * configuration at `path`. `served` is called once it listens. */
+/* Runs a gate until it is stopped, and returns the exit code: of a document, which `path` is only a
+ * name for, or (empty) of the configuration at `path`. `served` is called once it listens. */
 int launch_run(const struct call *call, struct str document, struct str path, void (*served)(void));
 
 /* Makes the process that calls it, a child of `parent`, end with that; does not return when that

@@ -518,7 +518,7 @@ static int run(struct call *call)
                 setenv(KEY_VARIABLE, plan.key.ptr, 1);
         struct str document = make_document(call);
         code = launch_check(call, document, S("gate proxy"));
-        return code == EXIT_done ? launch_run(call, document, STR_NONE, served) : code;
+        return code == EXIT_done ? launch_run(call, document, S("gate proxy"), served) : code;
 }
 
 const struct command command_proxy = {

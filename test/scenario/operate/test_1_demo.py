@@ -77,6 +77,7 @@ def test_a_demo_beside_a_gate_has_a_socket_of_its_own(started):
                          capture_output=True, text=True)
     addresses = [listener["address"] for listener in json.loads(run.stdout)["listeners"]]
     assert f"127.0.0.1:{other.port}" in addresses
+    assert json.loads(run.stdout)["config"]["path"] == "gate demo"
     other.stop()
     assert not os.path.exists(seen.group(2))
 
