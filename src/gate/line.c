@@ -34,6 +34,16 @@ static void json_TEXT(struct text *out, struct str key, struct str value)
         text_char(out, '"');
 }
 
+static void json_SAFE(struct text *out, struct str key, struct str value)
+{
+        if (value.len == 0)
+                return;
+        text_put(out, key);
+        text_char(out, '"');
+        text_put(out, value);
+        text_char(out, '"');
+}
+
 static void json_METHOD(struct text *out, struct str key, struct str value)
 {
         if (value.len > 0 && method_find(value) == METHOD_OTHER)
@@ -91,7 +101,7 @@ static struct str version_text(uint8_t version)
 
 static void json_VERSION(struct text *out, struct str key, uint8_t version)
 {
-        json_TEXT(out, key, version_text(version));
+        json_SAFE(out, key, version_text(version));
 }
 
 /* "GET /orders/{id} 200": never the path, so that equal requests have equal bodies. */
@@ -122,8 +132,8 @@ static void put_json(struct text *out, const struct record *record)
         text_put(out, S("\",\"body\":\""));
         put_body(out, record);
         text_char(out, '"');
-        json_TEXT(out, S(",\"trace_id\":"), record->trace.trace_id);
-        json_TEXT(out, S(",\"span_id\":"), record->trace.span_id);
+        json_SAFE(out, S(",\"trace_id\":"), record->trace.trace_id);
+        json_SAFE(out, S(",\"span_id\":"), record->trace.span_id);
         text_put(out, S(",\"attributes\":"));
         size_t first = out->len;
 #define LINE(name, kind, value, help) json_##kind(out, S(",\"" name "\":"), value);

@@ -4,6 +4,7 @@
 
 /* What each kind is in JSON. */
 #define TYPE_TEXT         "\"type\":\"string\""
+#define TYPE_SAFE         TYPE_TEXT
 #define TYPE_METHOD       TYPE_TEXT
 #define TYPE_OTHER_METHOD TYPE_TEXT
 #define TYPE_VERSION      "\"enum\":[\"1.0\",\"1.1\",\"2\"]"

@@ -6,7 +6,7 @@
 
 #include "base/base.h"
 
-enum { RECENT_SIZE = 512 * 1024 };
+enum { RECENT_SIZE = 128 * 1024 };
 
 struct recent {
         uint64_t oldest, end; /* offsets since the beginning; the ring holds what is between */

@@ -56,6 +56,17 @@ static bool has_room(struct ring *ring, uint64_t head, size_t need)
         return head + need - ring->tail_seen <= ring->size;
 }
 
+/* Everything was read, and the writer is far from the start: it goes back there, so that a ring
+ * which is emptied often lives in a small part of its memory, and of the processor's caches. */
+static bool may_restart(struct ring *ring, uint64_t head, size_t need)
+{
+        size_t at = (size_t)(head & (ring->size - 1));
+        if (at < RING_WARM || at < need)
+                return false;
+        ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        return ring->tail_seen == head;
+}
+
 static void drop(struct ring *ring)
 {
         uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
@@ -67,7 +78,7 @@ void *ring_reserve(struct ring *ring, size_t len)
         uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
         size_t need = RING_HEAD + round_up(len);
         size_t to_end = ring->size - (size_t)(head & (ring->size - 1));
-        size_t skipped = need > to_end ? to_end : 0;
+        size_t skipped = need > to_end || may_restart(ring, head, need) ? to_end : 0;
         if (unlikely(len > ring_message_max(ring) || !has_room(ring, head, skipped + need))) {
                 drop(ring);
                 ring->reserved = 0;

@@ -10,7 +10,7 @@
 #include "base/base.h"
 #include "base/str.h"
 
-enum { RING_HEAD = 8 };
+enum { RING_HEAD = 8, RING_WARM = 64 * 1024 };
 
 struct ring {
         /* The writer's line. */
