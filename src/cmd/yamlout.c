@@ -1,7 +1,7 @@
 /* yamlout.c -- writing YAML. */
 #include "cmd/yamlout.h"
 
-enum { ORIGIN_COLUMN = 48, LINE_WIDTH = 88 };
+enum { ORIGIN_COLUMN = 48, LINE_WIDTH = 88, KEY_WIDTH = 128 };
 
 /* Where the lines of a source begin. */
 struct line_table {
@@ -201,6 +201,24 @@ static void put_items(struct yamlout *yamlout, const struct json *node, unsigned
         }
 }
 
+/* Writes a key with its colon and returns where the line with the value begins. YAML takes no long
+ * key before a colon on the same line. */
+static size_t put_key(struct yamlout *yamlout, const struct json *key, unsigned depth, size_t from)
+{
+        struct text *out = yamlout->out;
+        struct str text = json_str(key, yamlout->arena);
+        if (text.len > KEY_WIDTH)
+                text_put(out, S("? "));
+        put_text(out, text);
+        if (text.len > KEY_WIDTH) {
+                text_char(out, '\n');
+                from = out->len;
+                indent(out, depth);
+        }
+        text_char(out, ':');
+        return from;
+}
+
 /* A map or a list in block style; is_indented: the first line has its indent already. */
 static void put_block(struct yamlout *yamlout, const struct json *node, unsigned depth,
                       bool is_indented)
@@ -215,8 +233,7 @@ static void put_block(struct yamlout *yamlout, const struct json *node, unsigned
                 if (!is_indented)
                         indent(out, depth);
                 is_indented = false;
-                put_text(out, json_str(json_key(value), yamlout->arena));
-                text_char(out, ':');
+                from = put_key(yamlout, json_key(value), depth, from);
                 put_value(yamlout, value, depth, from);
         }
 }
