@@ -1,6 +1,6 @@
 /* arena.c -- small pieces are bumped out of the page in hand; what does not fit in a page has a
- * chunk of its own. Past the limit it goes on (reserve pages, heap) and remembers that it failed:
- * the work in hand is about to be ended by its owner. */
+ * chunk of its own. Past the limit it goes on (reserve pages, then the heap) and remembers that it
+ * failed: the work in hand is about to be ended by its owner. */
 #include "base/arena.h"
 
 #include <stdio.h>
@@ -94,6 +94,9 @@ static void *alloc_slow(struct arena *arena, size_t size)
                         arena->is_failed = true;
                         page = page_take_reserved(arena->pool);
                 }
+                /* However many end at once: a piece each is little, and soon given back. */
+                if (page == NULL)
+                        return chunk_add(arena, size)->data;
                 account(arena, PAGE_SIZE);
                 page->next = arena->pages;
                 arena->pages = page;

@@ -112,10 +112,7 @@ struct page *page_take(struct page_pool *pool)
 
 struct page *page_take_reserved(struct page_pool *pool)
 {
-        struct page *page = take(pool);
-        if (page == NULL)
-                panic("out of pages: %zu of %zu are in use", pool->in_use, pool->max);
-        return page;
+        return take(pool);
 }
 
 void page_give(struct page_pool *pool, struct page *page)

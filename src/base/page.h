@@ -25,7 +25,7 @@ void page_pool_free(struct page_pool *pool); /* every page must have been given 
 /* A page with next = NULL and begin = end = 0; NULL when only the reserve is left. */
 struct page *page_take(struct page_pool *pool);
 
-/* As page_take, but may use the reserve: for work that is already under way and about to end. Dies
+/* As page_take, but may use the reserve: for work that is already under way and about to end. NULL
  * when even that is used up. */
 struct page *page_take_reserved(struct page_pool *pool);
 

@@ -80,6 +80,24 @@ static void when_pages_run_out_it_serves_from_the_reserve_and_remembers(void **s
         page_pool_free(pool);
 }
 
+static void when_the_reserve_runs_out_too_it_goes_on_from_the_heap(void **state)
+{
+        (void)state;
+        struct page_pool *pool = page_pool_make(8, 4);
+        struct arena arenas[20];
+        for (size_t i = 0; i < countof(arenas); i++) {
+                arena_init(&arenas[i], pool, 1024 * KIB);
+                memset(arena_alloc(&arenas[i], KIB), 1, KIB);
+                memset(arena_alloc(&arenas[i], KIB / 2), 2, KIB / 2);
+                assert_int_equal(arenas[i].is_failed, i >= 4);
+        }
+        assert_int_equal(page_pool_in_use(pool), 8);
+        for (size_t i = 0; i < countof(arenas); i++)
+                arena_fini(&arenas[i]);
+        assert_int_equal(page_pool_in_use(pool), 0);
+        page_pool_free(pool);
+}
+
 static void each_growth_can_be_made_to_fail(void **state)
 {
         (void)state;
@@ -158,6 +176,7 @@ int main(void)
                 cmocka_unit_test(what_is_larger_than_a_page_is_served),
                 cmocka_unit_test(past_the_limit_it_serves_and_remembers),
                 cmocka_unit_test(when_pages_run_out_it_serves_from_the_reserve_and_remembers),
+                cmocka_unit_test(when_the_reserve_runs_out_too_it_goes_on_from_the_heap),
                 cmocka_unit_test(each_growth_can_be_made_to_fail),
                 cmocka_unit_test(cleanups_run_once_newest_first),
                 cmocka_unit_test(copies_are_independent),

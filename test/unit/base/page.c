@@ -22,6 +22,7 @@ static void the_maximum_less_the_reserve_is_for_everybody(void **state)
                 taken = page;
         }
         assert_int_equal(page_pool_in_use(pool), 100);
+        assert_null(page_take_reserved(pool));
         while (taken != NULL) {
                 page = taken->next;
                 page_give(pool, taken);
@@ -81,12 +82,6 @@ static void the_chosen_take_fails_once(void **state)
         page_pool_free(pool);
 }
 
-static void take_more_than_all(void *arg)
-{
-        for (;;)
-                page_take_reserved(arg);
-}
-
 static void free_while_in_use(void *arg)
 {
         page_take_reserved(arg);
@@ -97,7 +92,6 @@ static void misuse_dies(void **state)
 {
         (void)state;
         struct page_pool *pool = page_pool_make(10, 1);
-        assert_true(dies(take_more_than_all, pool));
         assert_true(dies(free_while_in_use, pool));
         page_pool_free(pool);
 }
