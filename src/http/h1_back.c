@@ -323,9 +323,10 @@ static void back_over(struct conn *conn)
 
 static void back_down(struct conn *conn, enum err err)
 {
-        (void)err;
         if (conn->exchange == NULL)
                 close_now(conn, true);
+        else if (err == ERR_memory)
+                fail(conn, REASON_overloaded); /* ours: there was no room for what it is sent */
         else
                 fail(conn,
                      conn->phase == CONN_CONNECT ? REASON_upstream_refused : REASON_upstream_cut);
