@@ -5,7 +5,10 @@
  * that is counted comes back to nothing; nothing hangs.
  *
  *     gateway [FIRST [COUNT]]      seeds; one that fails is printed, and run alone it fails again
- *     gateway -v SEED              with all that happens, and how often */
+ *     gateway -v SEED [1 [PAGE]]   with all that happens, and how often
+ *     gateway torture [FIRST [COUNT]]  where nothing goes wrong but that the n-th page is missing,
+ *                                  for every n: then a request is answered with 503, or its
+ *                                  connection ends, and nothing else */
 #include "gateway.h"
 
 #include <stdio.h>
@@ -18,7 +21,9 @@ enum { PAGES = 8192, TURNS_MAX = 4000000 };
 
 struct scene it;
 static unsigned generation, turns;
-static bool is_done; /* what happens by itself is over */
+static unsigned famine; /* turns in each of which the first page is missing */
+static bool is_done;    /* what happens by itself is over */
+static size_t fails_at; /* torture: which page is missing; 0: none */
 
 void note_down(const char *format, ...)
 {
@@ -95,6 +100,7 @@ static void happen(void *arg)
                 break;
         case 4:
                 page_pool_fail_at(it.loop->pages, 1 + (size_t)some(500));
+                famine = maybe(300) ? (unsigned)some(100) : 0;
                 break;
         case 5:
                 fail_system();
@@ -108,7 +114,7 @@ static void happen(void *arg)
         default:
                 servers_change();
         }
-        sim_after(it.sim, some(2 * SEC), happen, NULL);
+        sim_after(it.sim, maybe(300) ? some(SEC) : below(2 * SEC), happen, NULL);
 }
 
 static void drain(void *arg)
@@ -131,6 +137,10 @@ static void stop_asking(void *arg)
 
 static void turn(uint64_t wait)
 {
+        if (famine > 0 && fails_at == 0) {
+                page_pool_fail_at(it.loop->pages, 1);
+                famine--;
+        }
         loop_turn(it.loop, wait);
         gate_attend();
         must(++turns < TURNS_MAX); /* nothing spins */
@@ -149,7 +159,8 @@ static void set_up(void)
         it.sim = sim_make(it.seed);
         rand_seed(it.seed);
         arena_init(&it.arena, NULL, SIZE_MAX / 2);
-        it.is_calm = maybe(100);
+        it.is_calm = maybe(100) || fails_at > 0;
+        it.is_perfect = it.is_calm && fails_at == 0;
         it.is_tight = !it.is_calm && maybe(200);
         if (it.is_tight)
                 pages = 90 + (size_t)some(200);
@@ -163,10 +174,12 @@ static void set_up(void)
         if (!it.is_calm && maybe(512))
                 spoil_network();
         generation = 1;
-        turns = 0;
+        turns = famine = 0;
         is_done = false;
         gate_make(pages);
         gate_publish(config_draw(generation));
+        if (fails_at > 0)
+                page_pool_fail_at(it.loop->pages, fails_at);
 }
 
 /* Every request that began has ended, with one record; what servers got of it is in its record. */
@@ -177,7 +190,7 @@ static void check_asked(void)
                 must(asked->begun == asked->ended && asked->begun == asked->records);
                 must(asked->seen <= asked->tries);
                 must(asked->answers <= 1);
-                if (it.is_calm)
+                if (it.is_perfect)
                         must(asked->answers == 1);
         }
 }
@@ -189,6 +202,7 @@ static void settle(void)
         rules->reset = rules->refuse = rules->lose = rules->no_memory = 0;
         rules->fds_max = 10000;
         page_pool_fail_at(it.loop->pages, 0);
+        famine = 0;
         /* No limit of any configuration drawn is longer than this, all together. */
         for (int i = 0; i < 100 && !gate_is_idle(); i++)
                 run_for(SEC);
@@ -241,11 +255,24 @@ static void show(void)
                (unsigned long long)tally->refused, (unsigned long long)tally->swaps,
                (unsigned long long)tally->calls, (unsigned long long)tally->questions,
                (unsigned long long)tally->waits, (unsigned long long)tally->drains);
+        printf("strays %llu, heard %llu\n", (unsigned long long)tally->strays,
+               (unsigned long long)tally->strays_heard);
         for (enum reason reason = 0; reason < REASON_COUNT; reason++) {
                 if (tally->reasons[reason] > 0)
                         printf("  %-22.*s %llu\n", STR_ARG(reason_token(reason)),
                                (unsigned long long)tally->reasons[reason]);
         }
+}
+
+/* Until the run is the same whether a page is missing or not, for long enough. */
+static uint64_t torture(uint64_t seed)
+{
+        unsigned alike = 0;
+        fails_at = SIZE_MAX;
+        uint64_t whole = run(seed);
+        for (fails_at = 1; alike < 60; fails_at++)
+                alike = run(seed) == whole ? alike + 1 : 0;
+        return fails_at - alike;
 }
 
 /* Whatever it is that dies, the seed is told. */
@@ -254,7 +281,7 @@ static void tell_seed(int fd, void *arg)
         char memory[64];
         struct text text = text_over(memory, sizeof memory);
         (void)arg;
-        text_format(&text, "at seed %llu\n", (unsigned long long)it.seed);
+        text_format(&text, "at seed %llu, page %zu\n", (unsigned long long)it.seed, fails_at);
         if (write(fd, text.at, text.len) < 0)
                 return;
 }
@@ -267,15 +294,24 @@ static uint64_t number(const char *text)
         return value;
 }
 
+static void add_up(struct tally *all)
+{
+        const uint64_t *from = (const uint64_t *)(const void *)&it.tally;
+        uint64_t *to = (uint64_t *)(void *)all;
+        for (size_t i = 0; i < sizeof *all / sizeof *to; i++)
+                to[i] += from[i];
+}
+
 int main(int argc, char **argv)
 {
         uint64_t first = 0, count = 100, digest = 0;
         struct tally all = {0};
         bool is_verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
-        if (is_verbose) {
-                argc--;
-                argv++;
-        }
+        bool is_torture = argc > 1 && strcmp(argv[1], "torture") == 0;
+        argc -= is_verbose || is_torture;
+        argv += is_verbose || is_torture;
+        if (is_verbose && argc > 3)
+                fails_at = number(argv[3]);
         if (argc > 1) {
                 first = number(argv[1]);
                 count = argc > 2 ? number(argv[2]) : 1;
@@ -285,11 +321,8 @@ int main(int argc, char **argv)
         log_set(LEVEL_ERROR, LOG_PAIRS);
         for (uint64_t seed = first; seed < first + count; seed++) {
                 it.is_verbose = is_verbose && count == 1;
-                digest ^= run(seed);
-                const uint64_t *from = (const uint64_t *)(const void *)&it.tally;
-                uint64_t *to = (uint64_t *)(void *)&all;
-                for (size_t i = 0; i < sizeof all / sizeof *to; i++)
-                        to[i] += from[i];
+                digest ^= is_torture ? torture(seed) : run(seed);
+                add_up(&all);
         }
         it.tally = all;
         if (is_verbose)

@@ -47,6 +47,7 @@ struct asked {
 /* How often things happened, to see that a run meets what it is about. */
 struct tally {
         uint64_t asked, answered, refused, swaps, calls, waits, probes, drains, questions;
+        uint64_t strays, strays_heard; /* answers that nobody asked for */
         uint64_t reasons[REASON_COUNT];
 };
 
@@ -55,7 +56,8 @@ struct scene {
         struct sim *sim;
         struct loop *loop;
         struct arena arena; /* of everything that callers and servers need */
-        bool is_calm;       /* nothing goes wrong: every request is answered by the service */
+        bool is_calm;       /* everybody behaves … */
+        bool is_perfect;    /* … and nothing fails: every request is answered by the service */
         bool is_tight;      /* there are few pages */
         bool is_over;       /* no more requests */
         bool is_draining;

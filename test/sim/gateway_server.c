@@ -216,6 +216,7 @@ static void compose(struct chair *chair, const struct message *request)
                                         "poison"));
         if (chair->fate == FATE_TWICE)
                 chair->out_end = chair->out.len;
+        it.tally.strays += chair->fate == FATE_TWICE;
         if (chair->fate == FATE_CUT || chair->fate == FATE_NEVER)
                 chair->out_end = (size_t)below(whole + 1);
         if (chair->is_question)
@@ -422,7 +423,9 @@ static void leave_idle(struct chair *chair)
         if (chair->peer == NULL || chair->is_owing || chair->is_shut ||
             !ear_is_between(&chair->ear))
                 return;
-        if (maybe(300))
+        bool is_talking = maybe(300);
+        it.tally.strays += is_talking;
+        if (is_talking)
                 say(chair, S("HTTP/1.1 408 Timeout\r\nX-Id: 0\r\n\r\n"));
         hang_up(chair, maybe(300));
 }
