@@ -94,7 +94,7 @@ static enum outcome outcome_of(const struct played *played, uint16_t at)
 static const struct chain_step *held(const struct played *played, uint16_t at)
 {
         const struct chain_step *step = &played->route->chain.at[at];
-        if (played->tier == NULL || step->is_floor || played->tier->slots[step->index] == NULL)
+        if (played->tier == NULL || !step->takes_tier || played->tier->slots[step->index] == NULL)
                 return step;
         return played->tier->slots[step->index];
 }

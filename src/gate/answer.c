@@ -35,7 +35,7 @@ void answer_problem(struct exchange *ex, struct trip *trip, enum reason reason)
 {
         struct problem problem = {
                 .reason = reason,
-                .detail = trip->detail,
+                .detail = trip->words.detail,
                 .request_id = trip->ids.request,
                 .types = trip->snapshot->problems,
         };

@@ -59,6 +59,10 @@ static void fill_head(struct exchange *ex, const struct ask *ask)
         head->raw_target = head->target.path;
         fields_init(&head->fields, arena, (uint16_t)(ask->fields.count + 12));
         fields_each (field, &ask->fields) {
+                /* On its way through the chain the gateway says those itself. */
+                if (ask->outlet == NULL && (name_flags(field->id) & NAME_ORIGIN) != 0 &&
+                    field->id != NAME_x_forwarded_method && field->id != NAME_x_forwarded_uri)
+                        continue;
                 fields_add(&head->fields, arena_str(arena, field->name),
                            arena_str(arena, field->value));
         }
@@ -78,6 +82,27 @@ static void head_for(struct exchange *ex, struct trip *trip, const struct ask *a
         ex->times.deadline = ex->times.begin + trip->route->timeouts.response;
         upstream_begin(&trip->attempt, worker_of(ex), trip->route->upstream, 0);
         trip->step = STEP_PICK;
+}
+
+/* Who is known stays known: what was proved need not be sent again, it was taken out. */
+static void introduce(struct trip *trip, const struct caller *caller, struct arena *arena)
+{
+        const struct proven **last = &trip->caller.proven;
+        trip->caller = (struct caller){
+                .is_known = caller->is_known,
+                .identity = arena_str(arena, caller->identity),
+                .consumer = arena_str(arena, caller->consumer),
+                .tier = arena_str(arena, caller->tier),
+                .channel = arena_str(arena, caller->channel),
+                .credential = arena_str(arena, caller->credential),
+                .display = arena_str(arena, caller->display),
+        };
+        for (const struct proven *one = caller->proven; one != NULL; one = one->before) {
+                struct proven *copy = arena_new(arena, struct proven);
+                copy->identity = arena_str(arena, one->identity);
+                *last = copy;
+                last = &copy->before;
+        }
 }
 
 /* The question is asked in the name of the asker: same ids, same origin, never a new identity. */
@@ -103,6 +128,7 @@ static void speak_for(struct exchange *ex, const struct exchange *asker)
         trip->ids = from->ids;
         trip->ids.request = arena_str(arena, from->ids.request);
         trip->ids.correlation = arena_str(arena, from->ids.correlation);
+        introduce(trip, &from->caller, arena);
 }
 
 struct answer *ex_ask(struct exchange *asker, const struct ask *ask)

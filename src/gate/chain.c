@@ -18,6 +18,8 @@ static uint64_t content_of(struct compile *compile, const struct json *node)
         if (node == NULL)
                 return 1;
         json_write(node, JSON_CANONICAL, &compile->scratch, &text);
+        if (text.is_cut) /* then it is like nothing else */
+                return hash_str(address_of((const void *const *)&node)) | 1;
         return hash_str(text_str(&text)) | 1;
 }
 
@@ -28,39 +30,66 @@ static struct str limit_identity(struct arena *arena, const struct level *level,
                             is_floor ? "enforce/" : "", name);
 }
 
-static struct prepared *prepare_item(struct compile *compile, const struct block_item *item,
-                                     const struct level *level, bool is_floor)
+static struct prepare prepare_for(struct compile *compile, const struct block_item *item,
+                                  const struct level *level, bool is_floor)
 {
         const struct compile_input *in = compile->in;
-        const struct policy *policy = in->policies->at[item->index];
-        const void **key = arena_new(&compile->scratch, const void *);
-        *key = item->conf != NULL ? item->conf : item->node;
-        struct prepared *prepared = map_get(&compile->prepared, address_of(key));
+        const char *name = in->policies->at[item->index]->shape->name;
+        return (struct prepare){
+                .arena = in->arena,
+                .faults = in->faults,
+                .node = item->node,
+                .level = level->text,
+                /* No API is called like that, so that it is told from what stands under it. */
+                .limit_name = is_floor ? arena_format(in->arena, STR_FMT "/enforce",
+                                                      STR_ARG(level->limit))
+                                       : level->limit,
+                .identity = limit_identity(in->arena, level, is_floor, name),
+                .is_floor = is_floor,
+                .config = in->config,
+                .proofs = in->proofs,
+                .gate = in->gate,
+                .compile = compile,
+        };
+}
+
+static void fault_off(struct compile *compile, const struct block_item *item, bool is_floor)
+{
+        const struct policy *policy = compile->in->policies->at[item->index];
+        struct faults *faults = compile->in->faults;
+        if (policy->no_off == NULL && !is_floor)
+                return;
+        struct fault *fault = fault_add(faults, FAULT_E115, item->node, "`%s` may not be off%s",
+                                        policy->shape->name, is_floor ? " in `enforce`" : "");
+        fault->help = is_floor ? S("remove it: a floor of nothing changes nothing")
+                               : str_of(policy->no_off);
+}
+
+struct prepared *prepare_item(struct compile *compile, const struct block_item *item,
+                              const struct level *level, bool is_floor)
+{
+        const struct policy *policy = compile->in->policies->at[item->index];
+        const void *address = item->conf != NULL ? item->conf : (const void *)item->node;
+        struct prepared *prepared = map_get(&compile->prepared, address_of(&address));
         if (prepared != NULL)
                 return prepared;
+        const void **key = arena_new(&compile->scratch, const void *);
+        *key = address;
         prepared = arena_new(&compile->scratch, struct prepared);
-        prepared->policy = policy;
-        prepared->conf = item->conf;
-        prepared->node = item->node;
-        prepared->level = level->text;
-        prepared->index = (uint16_t)item->index;
-        prepared->is_floor = is_floor;
-        prepared->is_off = item->conf == NULL;
-        prepared->content = content_of(compile, item->node);
+        *prepared = (struct prepared){
+                .policy = policy,
+                .conf = item->conf,
+                .node = item->node,
+                .level = level->text,
+                .content = content_of(compile, item->node),
+                .index = (uint16_t)item->index,
+                .is_floor = is_floor,
+                .is_off = item->conf == NULL,
+        };
+        if (item->conf == NULL)
+                fault_off(compile, item, is_floor);
         if (item->conf != NULL && policy->prepare != NULL) {
-                struct prepare prepare = {
-                        .arena = in->arena,
-                        .faults = in->faults,
-                        .node = item->node,
-                        .level = level->text,
-                        .limit_name = level->limit,
-                        .identity = limit_identity(in->arena, level, is_floor, policy->shape->name),
-                        .is_floor = is_floor,
-                        .config = in->config,
-                        .proofs = in->proofs,
-                        .gate = in->gate,
-                        .compile = compile,
-                };
+                struct prepare prepare = prepare_for(compile, item, level, is_floor);
                 policy->prepare(&prepare, item->conf);
         }
         map_put(&compile->prepared, address_of(key), prepared);
@@ -116,6 +145,17 @@ static void tier_item(struct compile *compile, const struct block_item *item,
         compile->tier_slots[item->index] = true;
 }
 
+/* What a tier says stands under the floor of the top, as an API's word does. */
+static void weigh_tier(struct compile *compile, const struct conf_tier *conf,
+                       const struct level *level)
+{
+        const struct config *config = compile->in->config;
+        const struct level levels[] = {
+                {S("gateway"), S("gateway"), S("default"), NULL, &config->enforce},
+                {level->text, level->identity, level->limit, &conf->policies, NULL}};
+        weigh_levels(compile, levels, countof(levels));
+}
+
 static void prepare_tiers(struct compile *compile)
 {
         const struct config *config = compile->in->config;
@@ -135,6 +175,7 @@ static void prepare_tiers(struct compile *compile)
                 };
                 for (size_t k = 0; k < conf->policies.count; k++)
                         tier_item(compile, &conf->policies.at[k], &level, slots);
+                weigh_tier(compile, conf, &level);
                 *tier = (struct tier){conf->name, slots};
                 map_put(&compile->snapshot->tiers, conf->name, tier);
         }
@@ -142,31 +183,47 @@ static void prepare_tiers(struct compile *compile)
 
 void chain_begin(struct compile *compile)
 {
+        const struct config *config = compile->in->config;
         map_init(&compile->prepared, &compile->scratch);
+        map_init(&compile->bounds, &compile->scratch);
+        compile->has_floors = config->enforce.count > 0;
+        for (size_t i = 0; i < config->channels_count; i++)
+                compile->has_floors |= config->channels[i].enforce.count > 0;
         prepare_presets(compile);
         prepare_tiers(compile);
 }
 
 /* ---- one route ---- */
 
+enum { STEPS_MAX = 256 };
+
 struct draft {
-        const struct prepared *steps[256];
-        enum stage stages[256];
+        const struct prepared *steps[STEPS_MAX];
+        enum stage stages[STEPS_MAX];
         size_t count;
 };
 
-/* Keeps the list in order: stage, then place in list.def, then floors behind what they bound. */
+/* In the order of stages, then of list.def, then floors behind what they bound: so they have the
+ * last word. Where the first word counts, in ANSWER, they stand before it. */
+static bool is_behind(const struct draft *draft, size_t at, const struct prepared *prepared,
+                      enum stage stage)
+{
+        const struct prepared *other = draft->steps[at];
+        if (draft->stages[at] != stage)
+                return draft->stages[at] > stage;
+        if (other->index != prepared->index)
+                return other->index > prepared->index;
+        return stage == STAGE_ANSWER && prepared->is_floor && !other->is_floor;
+}
+
 static void draft_add(struct draft *draft, const struct prepared *prepared)
 {
         enum stage stage = stage_of(prepared);
         size_t at = draft->count;
-        CHECK(draft->count < countof(draft->steps));
-        while (at > 0 &&
-               (draft->stages[at - 1] > stage || (draft->stages[at - 1] == stage &&
-                                                  draft->steps[at - 1]->index > prepared->index))) {
+        CHECK(draft->count < STEPS_MAX);
+        for (; at > 0 && is_behind(draft, at - 1, prepared, stage); at--) {
                 draft->steps[at] = draft->steps[at - 1];
                 draft->stages[at] = draft->stages[at - 1];
-                at--;
         }
         draft->steps[at] = prepared;
         draft->stages[at] = stage;
@@ -182,12 +239,51 @@ static const struct prepared *empty_slot(struct compile *compile, size_t index)
         return slot;
 }
 
+/* One step of a floor and what it bounds. */
+static const struct prepared *merge(struct compile *compile, const struct prepared *floor,
+                                    const struct prepared *value, const struct level *level)
+{
+        struct bound *bound = bound_of(compile, floor, value);
+        if (bound->merged != NULL)
+                return bound->merged;
+        const struct block_item item = {floor->index, NULL, value->node};
+        struct prepare prepare = prepare_for(compile, &item, level, false);
+        struct prepared *merged = arena_new(&compile->scratch, struct prepared);
+        *merged = *value;
+        merged->conf = floor->policy->merge(&prepare, floor->conf, value->conf);
+        merged->content = hash_mix(floor->content, value->content);
+        bound->merged = merged;
+        return merged;
+}
+
+/* What is enforced, each a step of its own, or in one with what it bounds. */
+static void choose_floors(struct compile *compile, const struct level *levels,
+                          const struct prepared **chosen, struct draft *draft)
+{
+        for (int l = 0; l < LEVELS; l++) {
+                const struct block *block = levels[l].enforce;
+                for (size_t k = 0; block != NULL && k < block->count; k++) {
+                        const struct block_item *item = &block->at[k];
+                        const struct prepared *floor = prepare_item(compile, item, &levels[l],
+                                                                    true);
+                        const struct prepared **value = &chosen[item->index];
+                        if (floor->policy->merge == NULL || floor->is_off)
+                                draft_add(draft, floor);
+                        else if (*value == NULL || (*value)->is_off)
+                                *value = floor;
+                        else
+                                *value = merge(compile, floor, *value, &levels[l]);
+                }
+        }
+}
+
 /* What holds of each policy under these levels, innermost first. */
 static void choose(struct compile *compile, const struct level *levels, struct draft *draft)
 {
+        const struct prepared *chosen[STEPS_MAX / LEVELS];
+        struct draft floors = {.count = 0};
         size_t count = compile->in->policies->count;
-        const struct prepared **chosen = arena_array(&compile->scratch, const struct prepared *,
-                                                     count);
+        CHECK(count <= countof(chosen));
         for (size_t i = 0; i < count; i++)
                 chosen[i] = compile->presets[i];
         for (int l = 0; l < LEVELS; l++) {
@@ -196,17 +292,18 @@ static void choose(struct compile *compile, const struct level *levels, struct d
                         chosen[block->at[k].index] = prepare_item(compile, &block->at[k],
                                                                   &levels[l], false);
         }
+        choose_floors(compile, levels, chosen, &floors);
         for (size_t i = 0; i < count; i++) {
-                if (chosen[i] == NULL && compile->tier_slots[i])
-                        chosen[i] = empty_slot(compile, i);
                 if (chosen[i] != NULL)
                         draft_add(draft, chosen[i]);
+                /* What is settled before it is known who calls, no tier can replace. */
+                bool is_early = chosen[i] == NULL || chosen[i]->is_floor ||
+                                stage_of(chosen[i]) < STAGE_ADMIT;
+                if (compile->tier_slots[i] && is_early)
+                        draft_add(draft, empty_slot(compile, i));
         }
-        for (int l = 0; l < LEVELS; l++) {
-                const struct block *block = levels[l].enforce;
-                for (size_t k = 0; block != NULL && k < block->count; k++)
-                        draft_add(draft, prepare_item(compile, &block->at[k], &levels[l], true));
-        }
+        for (size_t i = 0; i < floors.count; i++)
+                draft_add(draft, floors.steps[i]);
 }
 
 static void settle_terms(const struct draft *draft, struct route *route)
@@ -226,11 +323,16 @@ static void settle_terms(const struct draft *draft, struct route *route)
         };
 }
 
+static bool takes_tier(const struct prepared *prepared)
+{
+        return !prepared->is_floor && stage_of(prepared) >= STAGE_ADMIT;
+}
+
 static bool is_step(struct compile *compile, const struct prepared *prepared)
 {
         if (prepared->policy->stage == STAGE_TERMS)
                 return false;
-        return !prepared->is_off || (compile->tier_slots[prepared->index] && !prepared->is_floor);
+        return !prepared->is_off || (compile->tier_slots[prepared->index] && takes_tier(prepared));
 }
 
 static struct str names_of(struct arena *arena, const struct chain *chain)
@@ -248,6 +350,7 @@ void chain_build(struct compile *compile, const struct level *levels, struct rou
 {
         struct draft draft = {.count = 0};
         struct chain *chain = &route->chain;
+        weigh_levels(compile, levels, LEVELS);
         choose(compile, levels, &draft);
         settle_terms(&draft, route);
         struct chain_step *steps = arena_array(compile->in->arena, struct chain_step, draft.count);
@@ -264,14 +367,27 @@ void chain_build(struct compile *compile, const struct level *levels, struct rou
                         .state_at = chain->state_size,
                         .index = from->index,
                         .is_floor = from->is_floor,
+                        .takes_tier = takes_tier(from),
                 };
                 chain->state_size += (uint32_t)((from->policy->state_size + 15) & ~(size_t)15);
                 chain->watches_request |= from->policy->request_body != BODY_NEED_NONE;
                 chain->answers_preflight |= from->policy->answers_preflight;
                 chain->has_floors |= from->is_floor;
+                chain->has_hearers |= from->policy->hears_all;
                 route->protection = hash_mix(route->protection, from->index);
                 route->protection = hash_mix(route->protection, from->content);
         }
         chain->at = steps;
         chain->names = names_of(compile->in->arena, chain);
+}
+
+bool chain_answers(const struct compile *compile, const struct chain *chain)
+{
+        for (uint16_t i = 0; i < chain->count; i++) {
+                const struct chain_step *step = &chain->at[i];
+                bool may_change = step->takes_tier && compile->tier_slots[step->index];
+                if (step->conf != NULL && step->policy->answers && !may_change)
+                        return true;
+        }
+        return false;
 }

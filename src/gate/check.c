@@ -76,7 +76,14 @@ static bool answers(const struct check *check, const struct block *block)
 
 static void check_target(struct check *check, const struct conf_api *api)
 {
-        if (api->upstream.len > 0 || answers(check, &api->policies))
+        const struct config *config = check->config;
+        bool may_be_answered = answers(check, &config->policies) ||
+                               answers(check, &config->enforce);
+        for (size_t i = 0; i < config->channels_count && !may_be_answered; i++)
+                may_be_answered = answers(check, &config->channels[i].policies) ||
+                                  answers(check, &config->channels[i].enforce);
+        /* The compiler, which knows the chains, has the last word. */
+        if (api->upstream.len > 0 || answers(check, &api->policies) || may_be_answered)
                 return;
         const struct json *at = api->routes_count == 0 ? json_key(api->node) : NULL;
         for (size_t i = 0; i < api->routes_count && at == NULL; i++) {

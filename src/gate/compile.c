@@ -51,7 +51,7 @@ static void add_listeners(struct compile *compile)
 
 /* ---- upstreams ---- */
 
-static struct str authority_of(struct arena *arena, const struct url *url)
+struct str compile_authority(struct arena *arena, const struct url *url)
 {
         bool is_v6 = str_find(url->host, ':') >= 0;
         struct text text = text_grow(arena, 512);
@@ -77,9 +77,9 @@ static void fill_target(struct compile *compile, const struct url *url, const st
                 path.len--;
         *target = (struct upstream_target){
                 .url = arena_format(arena, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(url->scheme),
-                                    STR_ARG(authority_of(arena, url)), STR_ARG(path)),
+                                    STR_ARG(compile_authority(arena, url)), STR_ARG(path)),
                 .host = url->host,
-                .authority = authority_of(arena, url),
+                .authority = compile_authority(arena, url),
                 .path = path,
                 .port = (uint16_t)url->port,
                 .weight = 1,
@@ -172,9 +172,8 @@ static const struct conf_upstream *presets(struct compile *compile)
         return compile->upstream_presets;
 }
 
-/* An upstream that nobody gave a name: one target, and the presets. */
-static struct upstream *upstream_of_url(struct compile *compile, struct str name,
-                                        const struct url *url, const struct json *node)
+struct upstream *compile_upstream_of_url(struct compile *compile, struct str name,
+                                         const struct url *url, const struct json *node)
 {
         struct upstream *upstream = upstream_add(compile, name);
         struct upstream_target *target = arena_new(compile->in->arena, struct upstream_target);
@@ -195,58 +194,11 @@ struct upstream *compile_upstream(struct compile *compile, struct str name, cons
         if (conf != NULL)
                 return upstream_of_conf(compile, conf);
         if (upstream_is_url(name) && url_read(name, &url) == ERR_ok)
-                return upstream_of_url(compile, name, &url, node);
+                return compile_upstream_of_url(compile, name, &url, node);
         return NULL;
 }
 
 /* ---- what policies ask the compiler for ---- */
-
-const struct route *prepare_outlet(const struct prepare *prepare, const struct url *url,
-                                   int64_t timeout_ns)
-{
-        struct compile *compile = prepare->compile;
-        struct arena *arena = prepare->arena;
-        static const struct api nowhere = {.name = {"outlet", 6}, .path = {"/", 1}};
-        static const struct channel inside = {.name = {"inside", 6}};
-        struct str name = arena_format(arena, "outlet:" STR_FMT "://" STR_FMT STR_FMT,
-                                       STR_ARG(url->scheme), STR_ARG(authority_of(arena, url)),
-                                       STR_ARG(url->path));
-        struct upstream *upstream = map_get(&compile->upstreams, name);
-        struct route *route = arena_new(arena, struct route);
-        if (upstream == NULL)
-                upstream = upstream_of_url(compile, name, url, prepare->node);
-        *route = (struct route){
-                .name = name,
-                .template = url->path,
-                .api = &nowhere,
-                .channel = &inside,
-                .upstream = upstream,
-                .node = prepare->node,
-        };
-        route->terms.retry_attempts = 2;
-        route->terms.retry_on = RETRY_ON_CONNECT | RETRY_ON_BROKEN;
-        route->terms.retry_budget_ppm = 20 * PERCENT;
-        route->timeouts.connect = (uint64_t)timeout_ns;
-        route->timeouts.response = (uint64_t)timeout_ns;
-        route->timeouts.idle = (uint64_t)timeout_ns;
-        return route;
-}
-
-void prepare_api(const struct prepare *prepare, struct str api, struct str *path)
-{
-        const struct config *config = prepare->config;
-        for (size_t i = 0; i < config->apis_count; i++) {
-                if (!str_eq(config->apis[i].name, api))
-                        continue;
-                struct str base = config->apis[i].path;
-                *path = arena_format(prepare->arena, STR_FMT "%s" STR_FMT,
-                                     STR_ARG(base.len > 1 ? base : STR_NONE),
-                                     str_starts(*path, S("/")) ? "" : "/", STR_ARG(*path));
-                return;
-        }
-        fault_add(prepare->faults, FAULT_E202, prepare->node, "there is no API `" STR_FMT "`",
-                  STR_ARG(api));
-}
 
 struct limit_keys prepare_limit(const struct prepare *prepare)
 {
@@ -272,9 +224,13 @@ struct snapshot *compile(const struct compile_input *input)
         snapshot->sources = input->sources;
         snapshot->problems = input->config->problems;
         map_init(&compile.upstreams, &compile.scratch);
+        map_init(&compile.asks, &compile.scratch);
+        map_init(&compile.askings, &compile.scratch);
         add_listeners(&compile);
         chain_begin(&compile);
         compile_doors(&compile);
+        weigh_end(&compile);
+        asks_check(&compile);
         arena_fini(&compile.scratch);
         if (input->faults->errors > 0)
                 return NULL;

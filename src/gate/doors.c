@@ -142,6 +142,17 @@ static struct str whole_path(const struct offer *offer, struct str path)
                             STR_ARG(path));
 }
 
+/* Somebody must answer. */
+static void check_served(const struct compile *compile, const struct route *route)
+{
+        if (route->upstream != NULL || chain_answers(compile, &route->chain))
+                return;
+        struct fault *fault = fault_add(compile->in->faults, FAULT_E210, json_key(route->node),
+                                        "requests to `" STR_FMT "` have nowhere to go",
+                                        STR_ARG(route->name));
+        fault->help = S("write `upstream: http://localhost:9000`, or the name of an upstream");
+}
+
 static void add_route(struct offer *offer, const struct conf_route *conf)
 {
         struct compile *compile = offer->compile;
@@ -162,10 +173,28 @@ static void add_route(struct offer *offer, const struct conf_route *conf)
         }
         if (conf->upstream.len > 0)
                 route->upstream = compile_upstream(compile, conf->upstream, conf->node);
+        check_served(compile, route);
         fill_spec(offer, conf, &spec);
         route->template = whole_path(offer, spec.path);
         spec.value = route;
         route_add(compile->routes, offer->routes, &spec);
+}
+
+/* Whom an API asks: what each of its routes does, not what one of them does otherwise. */
+static void note_asks(struct offer *offer)
+{
+        const struct conf_api *conf = offer->conf;
+        const struct chain *chain = &offer->plain.chain;
+        for (uint16_t i = 0; i < chain->count; i++) {
+                bool is_common = true;
+                for (size_t k = 0; k < conf->routes_count && is_common; k++) {
+                        const struct block *block = &conf->routes[k].policies;
+                        for (size_t j = 0; j < block->count; j++)
+                                is_common &= block->at[j].index != chain->at[i].index;
+                }
+                if (is_common)
+                        asks_note(offer->compile, offer->api, chain->at[i].node);
+        }
 }
 
 static void add_offer(struct compile *compile, const struct conf_api *conf, const struct api *api,
@@ -196,10 +225,14 @@ static void add_offer(struct compile *compile, const struct conf_api *conf, cons
         if (conf->upstream.len > 0)
                 offer->plain.upstream = compile_upstream(compile, conf->upstream, conf->node);
         chain_build(compile, offer->levels, &offer->plain);
+        if (compile->asks.count > 0)
+                note_asks(offer);
         struct route *whole = conf->routes_count == 0 ? route_make(offer, conf->name, conf->node)
                                                       : NULL;
-        if (whole != NULL)
+        if (whole != NULL) {
                 whole->template = whole_path(offer, S("/{rest*}"));
+                check_served(compile, whole);
+        }
         offer->routes = route_add_api(compile->routes, placing->place, conf->name, conf->path,
                                       whole != NULL ? (void *)whole : (void *)(uintptr_t)api);
         for (size_t i = 0; i < conf->routes_count; i++)

@@ -14,7 +14,7 @@ struct str ex_method(const struct exchange *ex)
 
 struct str ex_host(const struct exchange *ex)
 {
-        return ex->req.head.host;
+        return trip_of(ex)->origin.host;
 }
 
 struct str ex_path(const struct exchange *ex)
@@ -75,7 +75,9 @@ bool ex_set_path(struct exchange *ex, struct str path)
 {
         struct trip *trip = trip_of(ex);
         struct str normal;
-        if (path_normalise(path, &ex->arena, &normal) != TARGET_OK)
+        if (path.len == 0) /* nothing below the upstream's URL */
+                normal = STR_NONE;
+        else if (path_normalise(path, &ex->arena, &normal) != TARGET_OK)
                 return false;
         trip->heading.path = normal;
         return true;
@@ -84,6 +86,25 @@ bool ex_set_path(struct exchange *ex, struct str path)
 void ex_set_query(struct exchange *ex, struct str query)
 {
         trip_of(ex)->heading.query = query;
+}
+
+bool ex_says(struct str name)
+{
+        static const enum name said[] = {NAME_forwarded, NAME_x_forwarded_for, NAME_via,
+                                         NAME_traceparent, NAME_x_request_id};
+        enum name id = name_find(name);
+        for (size_t i = 0; i < countof(said); i++) {
+                if (id == said[i])
+                        return true;
+        }
+        return false;
+}
+
+bool ex_adds(struct str name)
+{
+        enum name id = name_find(name);
+        return ex_says(name) || id == NAME_x_forwarded_proto || id == NAME_x_forwarded_host ||
+               id == NAME_x_forwarded_prefix;
 }
 
 uint16_t ex_status(const struct exchange *ex)
@@ -262,10 +283,13 @@ static struct str fill(struct exchange *ex, struct str template, const struct fi
                 struct str name = str_first(rest, (size_t)end);
                 is_query |= filling->is_target && str_find(literal, '?') >= 0;
                 text_put(&text, literal);
-                if (is_query && !str_is(name, "query"))
-                        put_query_value(&text, filling->one(ex, name));
+                struct str value = filling->one(ex, name);
+                bool is_whole = filling->is_target && str_is(name, "query");
+                if (is_query && !is_whole)
+                        put_query_value(&text, value);
                 else
-                        text_put(&text, filling->one(ex, name));
+                        text_put(&text, value);
+                is_query |= is_whole && value.len > 0;
                 template = str_skip(rest, (size_t)end + 1);
         }
         if (text.is_cut)
@@ -285,7 +309,7 @@ static struct str fill_target(struct exchange *ex, struct str name)
         if (str_is(name, "path"))
                 return ex_path(ex);
         if (str_is(name, "query"))
-                return query.ptr == NULL ? STR_NONE : str_from(query.ptr - 1, query.len + 1);
+                return query.ptr == NULL ? STR_NONE : ex_text(ex, "?" STR_FMT, STR_ARG(query));
         if (str_is(name, "host"))
                 return trip_of(ex)->origin.host;
         if (str_is(name, "scheme"))
@@ -298,17 +322,42 @@ static struct str fill_below(struct exchange *ex, struct str name)
         return str_is(name, "path") ? trip_of(ex)->heading.path : fill_target(ex, name);
 }
 
-struct str ex_fill_target(struct exchange *ex, struct str template, bool is_below)
+struct str ex_fill_target(struct exchange *ex, struct str template, enum fill_as as)
 {
-        const struct filling filling = {S("{"), is_below ? fill_below : fill_target,
-                                        REASON_target_too_long, true, false};
+        const struct filling filling = {S("{"), as == FILL_URL ? fill_target : fill_below,
+                                        REASON_target_too_long, true, as == FILL_QUERY};
         return fill(ex, template, &filling);
 }
 
-struct str ex_fill_query(struct exchange *ex, struct str template)
+static bool is_param_name(struct str name)
 {
-        const struct filling filling = {S("{"), fill_below, REASON_target_too_long, true, true};
-        return fill(ex, template, &filling);
+        for (size_t i = 0; i < name.len; i++) {
+                char c = char_lower(name.ptr[i]);
+                if (!(c >= 'a' && c <= 'z') && !char_is_digit(c) && c != '_' && c != '-')
+                        return false;
+        }
+        return name.len > 0;
+}
+
+bool ex_can_fill_target(struct str template, enum fill_as as)
+{
+        struct str rest = template;
+        while (rest.len > 0) {
+                ptrdiff_t at = str_find(rest, '{');
+                struct str plain = at < 0 ? rest : str_first(rest, (size_t)at);
+                if (target_run(plain) != plain.len || str_find(plain, '}') >= 0 ||
+                    (as != FILL_URL && str_find(plain, '#') >= 0) ||
+                    (as == FILL_PATH && str_find(plain, '?') >= 0))
+                        return false;
+                if (at < 0)
+                        return true;
+                rest = str_skip(rest, (size_t)at + 1);
+                struct str name = str_cut(&rest, '}');
+                if (rest.ptr == NULL || !is_param_name(name) ||
+                    (as == FILL_PATH && str_is(name, "query")))
+                        return false;
+        }
+        return true;
 }
 
 enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format, ...)
@@ -316,7 +365,7 @@ enum verdict ex_deny(struct exchange *ex, enum reason reason, const char *format
         struct trip *trip = trip_of(ex);
         va_list args;
         va_start(args, format);
-        trip->detail = format[0] == '\0' ? STR_NONE : arena_vformat(&ex->arena, format, args);
+        trip->words.detail = format[0] == '\0' ? STR_NONE : arena_vformat(&ex->arena, format, args);
         va_end(args);
         answer_problem(ex, trip, reason);
         return VERDICT_REPLY;
@@ -331,7 +380,7 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
 {
         struct trip *trip = trip_of(ex);
         answer_begin(ex, trip, status);
-        if (body.len > 0)
+        if (type.len > 0 && body.len > 0)
                 fields_add_known(&ex->res.head.fields, NAME_content_type, type);
         body_fill(&ex->res.body, body);
         trip->outcome = REASON_done;
@@ -341,6 +390,11 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
 void ex_outcome(struct exchange *ex, enum reason reason)
 {
         trip_of(ex)->outcome = reason;
+}
+
+void ex_remark(struct exchange *ex, struct str text)
+{
+        trip_of(ex)->words.remark = text;
 }
 
 void ex_fault(struct exchange *ex, enum reason reason)

@@ -18,11 +18,18 @@ enum verdict {
         VERDICT_REPLY, /* an answer was set (ex_deny, ex_answer): no further policy, no upstream */
 };
 
+/* A way in which it was proved who calls: what a floor asks for need not be sent again. */
+struct proven {
+        const struct proven *before;
+        struct str identity;
+};
+
 /* Who calls, as far as it was proved. Set by auth, read by limits, logs and headers. */
 struct caller {
         bool is_known;
-        struct str identity; /* the way it was proved: "api_key" */
-        struct str consumer; /* name */
+        const struct proven *proven; /* the last one first */
+        struct str identity;         /* of the last: "api_key" */
+        struct str consumer;         /* name */
         struct str tier, channel;
         struct str credential; /* id of the key */
         struct str display;    /* how the key may be shown */
@@ -31,7 +38,7 @@ struct caller {
 /* ---- the request ---- */
 
 struct str ex_method(const struct exchange *ex);
-struct str ex_host(const struct exchange *ex);
+struct str ex_host(const struct exchange *ex);  /* as the caller named it, behind trusted proxies */
 struct str ex_path(const struct exchange *ex);  /* normalised */
 struct str ex_query(const struct exchange *ex); /* raw; NULL ptr: none */
 struct str ex_scheme(const struct exchange *ex);
@@ -46,6 +53,11 @@ uint64_t ex_body_length(const struct exchange *ex); /* declared; UINT64_MAX: unk
  * it cannot be a path, or leaves what the API offers. */
 must_use bool ex_set_path(struct exchange *ex, struct str path);
 void ex_set_query(struct exchange *ex, struct str query); /* NULL ptr: none */
+
+/* Fields that the gateway itself adds to what it sends on, last of all; and those of them that say
+ * who calls and how, which no policy may change. For prepare. */
+bool ex_adds(struct str name);
+bool ex_says(struct str name);
 
 /* ---- the response, in on_response ---- */
 
@@ -81,12 +93,18 @@ struct str ex_text(struct exchange *ex, const char *format, ...) printf_like(2, 
 struct str ex_fill(struct exchange *ex, struct str template);
 
 /* The same for paths and URLs, with {host}, {path}, {query} (with its '?'), {scheme} and the
- * {parameters} of the route, as escaped as they came; behind a '?' also what would end a value
- * there is escaped. `is_below`: {path} is what follows the API's path. */
-struct str ex_fill_target(struct exchange *ex, struct str template, bool is_below);
+ * {parameters} of the route, as escaped as they came; what would end or begin a parameter of a
+ * query is escaped there. */
+enum fill_as {
+        FILL_URL,   /* {path} is the whole path */
+        FILL_PATH,  /* {path} is what follows the API's path */
+        FILL_QUERY, /* of those, too; what comes out stands behind the '?' */
+};
 
-/* The same for what stands behind the '?' alone. */
-struct str ex_fill_query(struct exchange *ex, struct str template);
+struct str ex_fill_target(struct exchange *ex, struct str template, enum fill_as as);
+
+/* False when a template for that holds what can never be part of a target: for prepare. */
+bool ex_can_fill_target(struct str template, enum fill_as as);
 
 /* True when ex_fill knows that name: for prepare. */
 bool ex_can_fill(struct str name);
@@ -106,6 +124,9 @@ enum verdict ex_answer(struct exchange *ex, uint16_t status, struct str type, st
 
 /* How the answer that was set is recorded, where that is not plainly done. */
 void ex_outcome(struct exchange *ex, enum reason reason);
+
+/* For the record, where a request passes in spite of something. The text must live as long. */
+void ex_remark(struct exchange *ex, struct str text);
 
 /* It is to end for this reason, from where no verdict can be given (on_body). */
 void ex_fault(struct exchange *ex, enum reason reason);

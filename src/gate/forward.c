@@ -129,7 +129,7 @@ static struct str target_text(struct exchange *ex, struct trip *trip)
         size_t max = prefix.len + heading->path.len + heading->query.len + 2;
         struct text text = text_over(arena_alloc(&ex->arena, max), max);
         text_put(&text, prefix);
-        if (!str_starts(heading->path, S("/")))
+        if (heading->path.len == 0 ? prefix.len == 0 : heading->path.ptr[0] != '/')
                 text_char(&text, '/');
         text_put(&text, heading->path);
         if (heading->query.ptr != NULL) {
@@ -145,10 +145,18 @@ static struct str piece(const struct text *text, size_t from)
         return str_from(text->at + from, text->len - from);
 }
 
+/* What strangers say was removed: what is there, a policy has set, and it knows better. */
+static void add_unless_set(struct fields *fields, enum name name, struct str value)
+{
+        if (value.len > 0 && fields_get(fields, name) == NULL)
+                fields_add_known(fields, name, value);
+}
+
 static void add_forwarded(struct exchange *ex, struct trip *trip, struct text *text)
 {
         struct fields *fields = &ex->req.head.fields;
         const struct origin *origin = &trip->origin;
+        const struct api *api = trip->route->api;
         size_t from = text->len;
         struct str peer;
         addr_put_ip(text, &ex->peer);
@@ -157,11 +165,9 @@ static void add_forwarded(struct exchange *ex, struct trip *trip, struct text *t
                 peer = arena_format(&ex->arena, STR_FMT ", " STR_FMT, STR_ARG(origin->chain),
                                     STR_ARG(peer));
         fields_add_known(fields, NAME_x_forwarded_for, peer);
-        fields_add_known(fields, NAME_x_forwarded_proto, origin->scheme);
-        if (origin->host.len > 0)
-                fields_add_known(fields, NAME_x_forwarded_host, origin->host);
-        if (trip->route->api->path.len > 1)
-                fields_add_known(fields, NAME_x_forwarded_prefix, trip->route->api->path);
+        add_unless_set(fields, NAME_x_forwarded_proto, origin->scheme);
+        add_unless_set(fields, NAME_x_forwarded_host, origin->host);
+        add_unless_set(fields, NAME_x_forwarded_prefix, api->path.len > 1 ? api->path : STR_NONE);
         from = text->len;
         if (origin->is_trusted || !ip_is_v4(origin->address))
                 forwarded_write(origin->address, origin->host, origin->scheme, text);

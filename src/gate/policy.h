@@ -61,6 +61,22 @@ struct prepare {
         struct compile *compile; /* the compiler's own */
 };
 
+/* The value of a member as it was written, NULL when it was not: then a preset holds, and of a
+ * floor nothing. `shorthand` is the policy's own. */
+const struct json *written(const struct json *node, const char *member, const char *shorthand);
+
+/* A value that stands below an `enforce` of the same policy. */
+struct weighing {
+        const struct json *node; /* the value as written */
+        struct compile *compile; /* the compiler's own, as the next two are */
+        const struct prepared *floor;
+        struct prepared *value;
+};
+
+/* What stands at `at` can never take effect, because the floor is stricter (E205, once that has
+ * been said of each channel that the value holds in). */
+void weigh_idle(struct weighing *weighing, const struct json *at);
+
 /* Where a policy's own requests go: an upstream of its own for this URL, with these times. Its
  * faults are added to prepare->faults. */
 const struct route *prepare_outlet(const struct prepare *prepare, const struct url *url,
@@ -94,20 +110,29 @@ struct policy {
         const struct shape *shape; /* name, sentence, settings, size of conf, shorthand */
         enum stage stage;
         enum stage (*stage_of)(const void *conf); /* where the conf decides; NULL: always `stage` */
-        bool is_always; /* holds with its presets where nothing is written */
+        bool is_always;     /* holds with its presets where nothing is written */
+        const char *no_off; /* may not be `off`: what to write instead */
         size_t state_size;
         enum body_need request_body;
+        bool answers;           /* on_request always answers, so no upstream is needed */
         bool answers_preflight; /* asks to be called for OPTIONS on behalf of another method */
+        bool hears_all;         /* on_response is called for answers of earlier policies, too: then
+                                   on_request did not run, and the state is zero */
         /* Cross-checks and prepares conf, once per snapshot; faults are added to prepare->faults.
          */
         void (*prepare)(const struct prepare *prepare, void *conf);
+        /* Says with weigh_idle what of conf can never take effect where floor holds besides. */
+        void (*weigh)(struct weighing *weighing, const void *floor, const void *conf);
+        /* One conf that allows what both allow, in place of two steps; NULL: there are two. */
+        const void *(*merge)(const struct prepare *prepare, const void *floor, const void *conf);
         /* STAGE_TERMS only: writes conf (NULL: `off`) into terms. A floor may only make them
          * stricter. */
         void (*settle)(const void *conf, bool is_floor, struct terms *terms);
         enum verdict (*on_request)(struct exchange *ex, const void *conf, void *state);
         /* The response head, also of answers of the gateway itself; only if on_request ran. */
         void (*on_response)(struct exchange *ex, const void *conf, void *state);
-        /* A piece of the request body passes; false: refuse the rest (ex_deny was called). */
+        /* A piece of the request body passes, once every on_request has passed the head; false:
+         * refuse the rest (ex_fault was called). */
         bool (*on_body)(struct exchange *ex, const void *conf, void *state, struct str bytes);
         /* Once, at the very end, also when the caller vanished while it waited. */
         void (*on_end)(struct exchange *ex, const void *conf, void *state);
@@ -118,6 +143,7 @@ struct policy {
 enum proof_answer {
         PROOF_ABSENT, /* nothing of this kind was sent */
         PROOF_KNOWN,  /* ex_caller is filled in */
+        PROOF_BARRED, /* known, and shut out: 403 */
         PROOF_BAD,    /* it was sent and is not valid */
         PROOF_TWICE,  /* it was sent in two places that differ: 400 */
         PROOF_WAIT,   /* call me again */

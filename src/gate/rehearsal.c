@@ -104,11 +104,11 @@ static void site_end(struct exchange *ex)
         const struct trip *trip = trip_of(ex);
         played->route = trip->route;
         played->tier = trip->tier;
-        played->asked = trip->walk.ended;
+        played->asked = trip->walk.begun;
         played->is_stopped = trip->route != NULL && trip->walk.turn < trip->route->chain.count;
         played->is_own = trip->is_own;
         played->reason = ex->reason != REASON_none ? ex->reason : trip->outcome;
-        played->detail = arena_str(arena, trip->detail);
+        played->detail = arena_str(arena, trip->words.detail);
         played->path = arena_str(arena, ex->req.head.target.path);
         played->consumer = arena_str(arena, trip->caller.consumer);
         played->identity = arena_str(arena, trip->caller.identity);

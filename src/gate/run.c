@@ -152,7 +152,6 @@ static void enter_route(struct exchange *ex, struct trip *trip)
         if (route->timeouts.total > 0)
                 timer_set(ex->http->loop, &trip_clocks(ex, trip)->total,
                           ex->times.begin + route->timeouts.total);
-        ex->req.body.is_watched = route->chain.watches_request;
         if (route->api->path.len > 1)
                 below = str_skip(below, route->api->path.len);
         trip->heading = (struct heading){.path = below, .query = ex->req.head.target.query};
@@ -170,7 +169,9 @@ static enum route_kind find(struct exchange *ex, struct trip *trip, struct route
         struct route_result other;
         struct route_ask again = *ask;
         again.method = wanted;
-        if (wanted.len == 0 || route_find(trip->snapshot->routes, &again, &other) != ROUTE_FOUND)
+        /* What CORS would not answer must not pass where OPTIONS is not offered. */
+        if (fields_get(fields, NAME_origin) == NULL || wanted.len == 0 ||
+            route_find(trip->snapshot->routes, &again, &other) != ROUTE_FOUND)
                 return kind;
         const struct route *route = other.value;
         if (!route->chain.answers_preflight)
@@ -217,7 +218,7 @@ static enum onward step_route(struct exchange *ex, struct trip *trip)
 const struct chain_step *trip_step(const struct trip *trip, uint16_t index)
 {
         const struct chain_step *step = &trip->route->chain.at[index];
-        if (trip->tier == NULL || step->is_floor || trip->tier->slots[step->index] == NULL)
+        if (trip->tier == NULL || !step->takes_tier || trip->tier->slots[step->index] == NULL)
                 return step;
         return trip->tier->slots[step->index];
 }
@@ -235,7 +236,7 @@ static enum verdict ask_policy(struct exchange *ex, struct trip *trip)
         struct walk *walk = &trip->walk;
         const struct chain_step *step = trip_step(trip, walk->turn);
         void *state = trip->states + trip->route->chain.at[walk->turn].state_at;
-        walk->begun = walk->ended = (uint16_t)(walk->turn + 1);
+        walk->begun = (uint16_t)(walk->turn + 1);
         if (step->conf == NULL || step->policy->on_request == NULL)
                 return VERDICT_PASS;
         return step->policy->on_request(ex, step->conf, state);
@@ -267,6 +268,37 @@ static uint64_t balance_key(struct exchange *ex, const struct trip *trip)
         return balance_seed(str_from((const char *)trip->origin.address, 16));
 }
 
+/* A piece of the request body passes the policies that watch it. */
+static bool gate_piece(struct exchange *ex, struct body *body, struct str bytes)
+{
+        struct trip *trip = ex->trip;
+        const struct chain *chain = &trip->route->chain;
+        (void)body;
+        for (uint16_t i = 0; i < chain->count; i++) {
+                const struct chain_step *step = trip_step(trip, i);
+                void *state = trip->states + chain->at[i].state_at;
+                if (step->conf != NULL && step->policy->on_body != NULL &&
+                    !step->policy->on_body(ex, step->conf, state, bytes))
+                        return false;
+        }
+        return true;
+}
+
+/* Every policy has passed the head: from now on they see the body, first what has come of it. */
+static void watch_body(struct exchange *ex, const struct chain *chain)
+{
+        enum { PIECES_MAX = BODY_HELD_MAX / PAGE_ROOM + 2 };
+        struct body *body = &ex->req.body;
+        struct iovec pieces[PIECES_MAX];
+        body->is_watched = chain->watches_request;
+        if (!body->is_watched)
+                return;
+        int count = buf_iovec(&body->held, pieces, PIECES_MAX);
+        for (int i = 0; i < count && !body->is_discarded; i++)
+                body->is_discarded = !gate_piece(ex, body,
+                                                 str_from(pieces[i].iov_base, pieces[i].iov_len));
+}
+
 static enum onward step_request(struct exchange *ex, struct trip *trip)
 {
         const struct route *route = trip->route;
@@ -282,6 +314,11 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
                         return ONWARD_NEXT;
                 }
         }
+        if (route->upstream == NULL)
+                return refuse(ex, trip, REASON_no_target);
+        watch_body(ex, &route->chain);
+        if (ex->reason != REASON_none)
+                return ONWARD_NEXT;
         upstream_begin(&trip->attempt, worker_of(ex), route->upstream, balance_key(ex, trip));
         ex->req.body.is_kept = route->terms.retry_attempts > 1 && ex->req.body.length != 0;
         return go(trip, STEP_PICK);
@@ -362,31 +399,38 @@ static enum onward step_await(struct exchange *ex, struct trip *trip)
 
 /* ---- RESPONSE ---- */
 
-/* Calls those that were asked, last first: the ones of the levels, or the floors. */
-static void walk_back(struct exchange *ex, struct trip *trip, uint16_t begun, bool is_floor)
+/* Whether this step hears of the answer: those that were asked do, and those that hear all. */
+static bool hears(const struct trip *trip, uint16_t at, bool is_floor)
+{
+        const struct chain_step *step = trip_step(trip, at);
+        if (step->is_floor != is_floor || step->conf == NULL || step->policy->on_response == NULL)
+                return false;
+        return at < trip->walk.begun || step->policy->hears_all;
+}
+
+/* Last first: the ones of the levels, or the floors. */
+static void walk_back(struct exchange *ex, struct trip *trip, bool is_floor)
 {
         const struct chain *chain = &trip->route->chain;
-        while (begun > 0) {
-                begun--;
-                const struct chain_step *step = trip_step(trip, begun);
-                void *state = trip->states + chain->at[begun].state_at;
-                if (chain->at[begun].is_floor == is_floor && step->conf != NULL &&
-                    step->policy->on_response != NULL)
+        for (uint16_t at = chain->has_hearers ? chain->count : trip->walk.begun; at-- > 0;) {
+                const struct chain_step *step = trip_step(trip, at);
+                void *state = trip->states + chain->at[at].state_at;
+                if (hears(trip, at, is_floor))
                         step->policy->on_response(ex, step->conf, state);
         }
 }
 
 static enum onward step_response(struct exchange *ex, struct trip *trip)
 {
-        uint16_t begun = trip->walk.begun;
         if (trip->is_own)
                 exchange_reset(ex, &ex->back, REASON_done);
-        trip->walk.begun = 0;
-        if (begun > 0)
-                walk_back(ex, trip, begun, false);
-        /* Floors have the last word in both directions. */
-        if (begun > 0 && trip->route->chain.has_floors)
-                walk_back(ex, trip, begun, true);
+        if (trip->route != NULL && !trip->walk.is_back) {
+                trip->walk.is_back = true;
+                walk_back(ex, trip, false);
+                /* Floors have the last word in both directions. */
+                if (trip->route->chain.has_floors)
+                        walk_back(ex, trip, true);
+        }
         if (ex->reason != REASON_none && !trip->is_ending)
                 return ONWARD_NEXT;
         exchange_send(ex, &ex->front);
@@ -425,7 +469,7 @@ static enum onward step_finish(struct exchange *ex, struct trip *trip)
 static void gate_end(struct exchange *ex)
 {
         struct trip *trip = ex->trip;
-        for (uint16_t i = 0; i < trip->walk.ended; i++) {
+        for (uint16_t i = 0; i < trip->walk.begun; i++) {
                 const struct chain_step *step = trip_step(trip, i);
                 void *state = trip->states + trip->route->chain.at[i].state_at;
                 if (step->conf != NULL && step->policy->on_end != NULL)
@@ -440,22 +484,6 @@ static void gate_end(struct exchange *ex)
         if (trip->attempt.upstream != NULL)
                 upstream_end(&trip->attempt, ex);
         pin_give(trip->pin);
-}
-
-/* A piece of the request body passes the policies that watch it. */
-static bool gate_piece(struct exchange *ex, struct body *body, struct str bytes)
-{
-        struct trip *trip = ex->trip;
-        const struct chain *chain = &trip->route->chain;
-        (void)body;
-        for (uint16_t i = 0; i < chain->count; i++) {
-                const struct chain_step *step = trip_step(trip, i);
-                void *state = trip->states + chain->at[i].state_at;
-                if (step->conf != NULL && step->policy->on_body != NULL &&
-                    !step->policy->on_body(ex, step->conf, state, bytes))
-                        return false;
-        }
-        return true;
 }
 
 /* A request that never became an exchange: the answer and the record are made from what is known.

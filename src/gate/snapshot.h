@@ -20,8 +20,9 @@ struct chain_step {
         const struct json *node; /* where it was written, for explain; NULL: a preset */
         struct str level;  /* "gateway", "channel partner", "api orders", "operation GET /x" */
         uint32_t state_at; /* offset of its state */
-        uint16_t index;    /* of the policy in the table: what a tier may replace */
+        uint16_t index;    /* of the policy in the table */
         bool is_floor;
+        bool takes_tier; /* the caller's tier may replace it */
 };
 
 struct chain {
@@ -32,6 +33,7 @@ struct chain {
         bool watches_request;   /* some step has on_body */
         bool answers_preflight; /* some step answers CORS preflights */
         bool has_floors;
+        bool has_hearers; /* some step hears all answers */
 };
 
 /* Channel, API and route begin with where they were written: whoever holds one of them as a value

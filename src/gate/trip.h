@@ -40,8 +40,8 @@ struct asking;
 /* How far the policies of the chain came. */
 struct walk {
         uint16_t turn;  /* whose on_request is next */
-        uint16_t begun; /* whose on_request was called, and on_response was not */
-        uint16_t ended; /* who will hear on_end */
+        uint16_t begun; /* whose on_request was called; they will hear on_end */
+        bool is_back;   /* on_response was called */
 };
 
 /* Timers of an exchange that has some; most have none. */
@@ -77,6 +77,12 @@ struct ids {
         struct str correlation; /* X-Correlation-Id, echoed */
 };
 
+/* Why it went as it did. */
+struct words {
+        struct str detail; /* of an own answer: the caller reads it, too */
+        struct str remark; /* for the record alone */
+};
+
 /* Somebody who wants to know what happens: `gate explain`, the tests of examples. */
 struct hearing {
         void (*note)(struct hearing *hearing, uint16_t step, struct str text);
@@ -103,7 +109,7 @@ struct trip {
         struct ids ids;
         struct caller caller;
         struct fields answer_fields; /* of the own answer to come */
-        struct str detail;
+        struct words words;
         struct clocks *clocks;
         struct asking *asks;
         struct hearing *hearing; /* NULL: nobody listens */

@@ -18,7 +18,7 @@ static void put_asked(const struct trip *trip, struct text *text)
 {
         const struct chain *chain = &trip->route->chain;
         struct str names = chain->names;
-        uint16_t asked = trip->walk.ended;
+        uint16_t asked = trip->walk.begun;
         if (asked == 0)
                 return;
         text_char(text, '(');
@@ -117,7 +117,7 @@ void witness(struct exchange *ex, struct trip *trip)
                 .wall = loop_wall(ex->http->loop) - (now - ex->times.begin),
                 .duration = now - ex->times.begin,
                 .response_bytes = ex->res.body.passed,
-                .detail = trip->detail,
+                .detail = trip->words.detail.len > 0 ? trip->words.detail : trip->words.remark,
                 .reason = ex->reason != REASON_none      ? ex->reason
                           : trip->outcome != REASON_none ? trip->outcome
                                                          : REASON_done,

@@ -19,6 +19,12 @@ static struct str bearer_token(const struct fields *fields)
         return str_trim(value);
 }
 
+static struct str header_key(struct exchange *ex, const struct conf *conf)
+{
+        const struct field *field = fields_find(ex_request_fields(ex), conf->header);
+        return field == NULL ? STR_NONE : field->value;
+}
+
 static enum proof_answer conclude(struct exchange *ex, struct str key)
 {
         switch (ex_find_key(ex, key)) {
@@ -30,7 +36,7 @@ static enum proof_answer conclude(struct exchange *ex, struct str key)
                 return PROOF_BAD;
         case KEY_BLOCKED:
                 ex_note(ex, "the consumer is blocked");
-                return PROOF_BAD;
+                return PROOF_BARRED;
         case KEY_UNKNOWN:
                 break;
         }
@@ -38,20 +44,28 @@ static enum proof_answer conclude(struct exchange *ex, struct str key)
         return PROOF_BAD;
 }
 
+/* Beside the header, a bearer token is for the service behind, unless it is one of our keys, too:
+ * then nobody can say which of the two was meant. */
+static bool is_other_key(struct exchange *ex, struct str token)
+{
+        struct caller before = *ex_caller(ex);
+        bool is_key = ex_find_key(ex, token) != KEY_UNKNOWN;
+        *ex_caller(ex) = before;
+        return is_key;
+}
+
 static enum proof_answer try(struct exchange *ex, const void *c, void *state)
 {
         const struct conf *conf = c;
-        const struct fields *fields = ex_request_fields(ex);
-        const struct field *field = fields_find(fields, conf->header);
-        struct str key = field == NULL ? STR_NONE : field->value;
-        struct str token = conf->bearer ? bearer_token(fields) : STR_NONE;
+        struct str key = header_key(ex, conf);
+        struct str token = conf->bearer ? bearer_token(ex_request_fields(ex)) : STR_NONE;
         (void)state;
-        if (key.ptr != NULL && token.ptr != NULL && !str_eq_secret(key, token))
-                return PROOF_TWICE;
-        if (key.ptr == NULL)
-                key = token;
-        if (key.ptr == NULL)
+        if (key.ptr == NULL && token.ptr == NULL)
                 return PROOF_ABSENT;
+        if (key.ptr == NULL)
+                return conclude(ex, token);
+        if (token.ptr != NULL && !str_eq_secret(key, token) && is_other_key(ex, token))
+                return PROOF_TWICE;
         return conclude(ex, key);
 }
 
@@ -59,9 +73,12 @@ static void hide(struct exchange *ex, const void *c)
 {
         const struct conf *conf = c;
         struct fields *fields = ex_request_fields(ex);
-        fields_remove(fields, conf->header);
-        if (conf->bearer && bearer_token(fields).ptr != NULL)
+        struct str key = header_key(ex, conf);
+        struct str token = conf->bearer ? bearer_token(fields) : STR_NONE;
+        bool is_ours = key.ptr == NULL || str_eq_secret(key, token);
+        if (token.ptr != NULL && is_ours)
                 fields_remove_known(fields, NAME_authorization);
+        fields_remove(fields, conf->header);
 }
 
 static const struct setting settings[] = {

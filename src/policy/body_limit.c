@@ -11,10 +11,12 @@ struct state {
         uint64_t passed;
 };
 
-static enum verdict too_large(struct exchange *ex, const struct conf *conf)
+static void weigh(struct weighing *weighing, const void *f, const void *c)
 {
-        return ex_deny(ex, REASON_body_too_large, "The limit is %lld bytes.",
-                       (long long)conf->size);
+        const struct conf *floor = f, *conf = c;
+        const struct json *at = written(weighing->node, "size", "size");
+        if (at != NULL && conf->size > floor->size)
+                weigh_idle(weighing, at);
 }
 
 static enum verdict on_request(struct exchange *ex, const void *c, void *state)
@@ -23,7 +25,8 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *state)
         uint64_t length = ex_body_length(ex);
         (void)state;
         if (length != UINT64_MAX && length > (uint64_t)conf->size)
-                return too_large(ex, conf);
+                return ex_deny(ex, REASON_body_too_large, "The limit is %lld bytes.",
+                               (long long)conf->size);
         return VERDICT_PASS;
 }
 
@@ -56,13 +59,20 @@ const struct policy policy_body_limit = {
         .is_always = true,
         .state_size = sizeof(struct state),
         .request_body = BODY_NEED_TEE,
+        .weigh = weigh,
         .on_request = on_request,
         .on_body = on_body,
-        .examples = (const struct example[]){{"A body within the limit passes", "body_limit: 1KiB",
-                                              "POST / HTTP/1.1\nContent-Length: 5\n\nhello",
-                                              .status = 200},
-                                             {"A body over the limit is refused", "body_limit: 4B",
-                                              "POST / HTTP/1.1\nContent-Length: 5\n\nhello",
-                                              .status = 413},
-                                             {0}},
+        .examples =
+                (const struct example[]){
+                        {"A body within the limit passes", "body_limit: 1KiB",
+                         "POST / HTTP/1.1\nContent-Length: 5\n\nhello", .status = 200},
+                        {"A body that is said to be larger is not read", "body_limit: 4B",
+                         "POST / HTTP/1.1\nContent-Length: 5\n\nhello", .status = 413},
+                        {"A body of unknown length is counted as it comes", "body_limit: 4B",
+                         "POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n"
+                         "hello",
+                         .status = 413},
+                        {"Any size passes where it is said so", "body_limit: off",
+                         "POST / HTTP/1.1\nContent-Length: 5\n\nhello", .status = 200},
+                        {0}},
 };

@@ -1,7 +1,7 @@
 /* forward_auth.c -- asks somebody else whether a request may pass. The service gets a GET that
  * describes the request, never its body or framing; 2xx lets it pass, 401, 403 and redirects are
  * the caller's answer, anything else means that nobody can tell: refused, unless `open` says
- * otherwise. */
+ * otherwise. Whatever comes of it, what only the service may say is never the caller's word. */
 #include "gate/policy.h"
 #include "policy/list.h"
 
@@ -20,10 +20,28 @@ struct state {
         struct answer *answer;
 };
 
+static void check_names(const struct prepare *prepare, const struct texts *names, bool is_said)
+{
+        for (size_t i = 0; i < names->count; i++) {
+                enum name id = name_find(names->at[i]);
+                bool is_framing = (name_flags(id) & (NAME_FRAMING | NAME_HOP)) != 0;
+                if (is_framing || id == NAME_host || ex_says(names->at[i]) ||
+                    (is_said && (name_flags(id) & NAME_ORIGIN) != 0))
+                        fault_add(prepare->faults, FAULT_E211, names->nodes[i],
+                                  "`" STR_FMT "` belongs to the gateway and cannot be copied",
+                                  STR_ARG(names->at[i]));
+        }
+}
+
 static void prepare(const struct prepare *prepare, void *c)
 {
         struct conf *conf = c;
         bool has_url = conf->url.host.len > 0;
+        struct str path = conf->path;
+        if (path.len > 0 && (path.ptr[0] != '/' || !ex_can_fill_target(path, FILL_PATH) ||
+                             str_find(path, '{') >= 0))
+                fault_add(prepare->faults, FAULT_E211, written(prepare->node, "path", NULL),
+                          "`" STR_FMT "` is no path", STR_ARG(path));
         if (has_url == (conf->api.len > 0))
                 fault_add(prepare->faults, FAULT_E206, prepare->node,
                           "`url` or `api`: one of them says whom to ask");
@@ -31,54 +49,42 @@ static void prepare(const struct prepare *prepare, void *c)
                 conf->outlet = prepare_outlet(prepare, &conf->url, conf->timeout);
         else
                 prepare_api(prepare, conf->api, &conf->path);
-        for (size_t i = 0; i < conf->response_headers.count; i++) {
-                struct str name = conf->response_headers.at[i];
-                if (name_flags(name_find(name)) & (NAME_FRAMING | NAME_HOP))
-                        fault_add(prepare->faults, FAULT_E211, conf->response_headers.nodes[i],
-                                  "`" STR_FMT "` belongs to the gateway and cannot be copied",
-                                  STR_ARG(name));
+        check_names(prepare, &conf->request_headers, true);
+        check_names(prepare, &conf->response_headers, false);
+}
+
+/* All lines of these fields. */
+static void copy(struct fields *to, const struct fields *from, const struct texts *names)
+{
+        for (size_t i = 0; i < names->count; i++) {
+                fields_each (field, from) {
+                        if (name_eq(field->name, names->at[i]))
+                                fields_add(to, field->name, field->value);
+                }
         }
 }
 
 static struct answer *question(struct exchange *ex, const struct conf *conf)
 {
-        const struct fields *from = ex_request_fields(ex);
         struct str query = ex_query(ex);
         struct ask ask = {
                 .method = S("GET"),
                 .outlet = conf->outlet,
-                .path = conf->path.len > 0 ? conf->path : S("/"),
+                .path = conf->path,
                 .timeout_ns = conf->timeout,
                 .body_max = BODY_MAX,
         };
         fields_init(&ask.fields, ex_arena(ex), 16);
-        for (size_t i = 0; i < conf->request_headers.count; i++) {
-                const struct field *field = fields_find(from, conf->request_headers.at[i]);
-                if (field != NULL)
-                        fields_add(&ask.fields, field->name, field->value);
-        }
-        fields_add(&ask.fields, S("X-Forwarded-Method"), ex_method(ex));
-        fields_add(&ask.fields, S("X-Forwarded-Proto"), ex_scheme(ex));
-        fields_add(&ask.fields, S("X-Forwarded-Host"), ex_host(ex));
-        fields_add(&ask.fields, S("X-Forwarded-For"), ex_address_text(ex));
-        fields_add(&ask.fields, S("X-Forwarded-Uri"),
-                   query.ptr == NULL ? ex_path(ex)
-                                     : ex_text(ex, STR_FMT "?" STR_FMT, STR_ARG(ex_path(ex)),
-                                               STR_ARG(query)));
+        copy(&ask.fields, ex_request_fields(ex), &conf->request_headers);
+        fields_add_known(&ask.fields, NAME_x_forwarded_method, ex_method(ex));
+        fields_add_known(&ask.fields, NAME_x_forwarded_proto, ex_scheme(ex));
+        fields_add_known(&ask.fields, NAME_x_forwarded_host, ex_host(ex));
+        fields_add_known(&ask.fields, NAME_x_forwarded_for, ex_address_text(ex));
+        fields_add_known(&ask.fields, NAME_x_forwarded_uri,
+                         query.ptr == NULL ? ex_path(ex)
+                                           : ex_text(ex, STR_FMT "?" STR_FMT, STR_ARG(ex_path(ex)),
+                                                     STR_ARG(query)));
         return ex_ask(ex, &ask);
-}
-
-/* The client's own fields of those names go first: only the service may say them. */
-static void copy_fields(struct exchange *ex, const struct conf *conf, const struct answer *answer)
-{
-        struct fields *to = ex_request_fields(ex);
-        for (size_t i = 0; i < conf->response_headers.count; i++) {
-                fields_remove(to, conf->response_headers.at[i]);
-                const struct field *field = fields_find(&answer->fields,
-                                                        conf->response_headers.at[i]);
-                if (field != NULL && value_is_safe(field->value))
-                        fields_add(to, field->name, field->value);
-        }
 }
 
 static enum verdict relay(struct exchange *ex, const struct answer *answer)
@@ -91,6 +97,9 @@ static enum verdict relay(struct exchange *ex, const struct answer *answer)
                                 ex_answer_field(ex, field->id, field->value);
                 }
         }
+        /* A decision about one caller is nobody else's. */
+        if (fields_get(&answer->fields, NAME_cache_control) == NULL)
+                ex_answer_field(ex, NAME_cache_control, S("no-store"));
         ex_answer(ex, answer->status, fields_value(&answer->fields, NAME_content_type),
                   answer->body);
         ex_outcome(ex, answer->status == 401   ? REASON_credentials_invalid
@@ -109,16 +118,19 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *s)
         if (answer->status == 0 && answer->failure == REASON_none)
                 return VERDICT_WAIT;
         ex_note(ex, "answered %d", answer->status);
+        for (size_t i = 0; i < conf->response_headers.count; i++)
+                fields_remove(ex_request_fields(ex), conf->response_headers.at[i]);
         if (answer->status >= 200 && answer->status < 300) {
-                copy_fields(ex, conf, answer);
+                copy(ex_request_fields(ex), &answer->fields, &conf->response_headers);
                 return VERDICT_PASS;
         }
         bool is_redirect = answer->status >= 300 && answer->status < 400 && answer->status != 304;
         if (answer->status == 401 || answer->status == 403 || is_redirect)
                 return relay(ex, answer);
-        if (conf->open)
-                return VERDICT_PASS;
-        return ex_deny(ex, REASON_dependency_down, "%s", "");
+        if (!conf->open)
+                return ex_deny(ex, REASON_dependency_down, "%s", "");
+        ex_remark(ex, S("forward_auth could not tell, and is open"));
+        return VERDICT_PASS;
 }
 
 static const struct setting settings[] = {
@@ -128,16 +140,20 @@ static const struct setting settings[] = {
         {TEXT(path), .most = 2000, .text = "Path below the API, or below the URL."},
         {DURATION(timeout), .least = 10 * MILLISECOND, .most = MINUTE, .preset = 5 * SECOND,
          .text = "How long to wait for the decision."},
-        {TEXTS(request_headers), .most = 32, .preset_text = "[Authorization, Cookie]",
+        {TEXTS(request_headers), .format = FORMAT_token, .most = 32,
+         .preset_text = "[Authorization, Cookie]",
          .text = "Header fields of the request that are shown to it."},
-        {TEXTS(response_headers), .most = 32,
+        {TEXTS(response_headers), .format = FORMAT_token, .most = 32,
+         .example = "[X-User, X-Groups]",
          .text = "Header fields of its answer that are sent on; the caller's own are removed."},
         {FLAG(open), .text = "Let requests pass when it cannot be asked. Think twice."},
         {0}};
 
 const struct shape shape_forward_auth = {
         .name = "forward_auth",
-        .text = "Ask another service whether a request may pass.",
+        .text = "Ask another service whether a request may pass. It gets a GET without body and, "
+                "besides the fields that are named, X-Forwarded-Method, -Proto, -Host, -Uri and "
+                "-For.",
         .settings = settings,
         .size = sizeof(struct conf),
         .shorthand = "url",

@@ -7,6 +7,33 @@ struct conf {
         struct cidrs networks;
 };
 
+/* Where that network is written in the list. */
+static const struct json *node_of(const struct json *list, const struct cidr *network)
+{
+        json_each (item, list) {
+                struct cidr cidr;
+                if (cidr_read(json_raw(item), &cidr) == ERR_ok && cidr.bits == network->bits &&
+                    memcmp(cidr.bytes, network->bytes, sizeof cidr.bytes) == 0)
+                        return item;
+        }
+        return list;
+}
+
+/* Networks that have no address in common with the floor's: nobody comes from there. */
+static void weigh_allow(struct weighing *weighing, const void *f, const void *c)
+{
+        const struct conf *floor = f, *conf = c;
+        const struct json *list = written(weighing->node, "networks", "networks");
+        for (size_t i = 0; i < conf->networks.count; i++) {
+                const struct cidr *one = &conf->networks.at[i];
+                bool is_met = cidrs_has(&floor->networks, one->bytes);
+                for (size_t k = 0; k < floor->networks.count && !is_met; k++)
+                        is_met = cidr_has(one, floor->networks.at[k].bytes);
+                if (!is_met)
+                        weigh_idle(weighing, node_of(list, one));
+        }
+}
+
 static enum verdict refuse(struct exchange *ex)
 {
         return ex_deny(ex, REASON_address_denied, "%s", "");
@@ -32,7 +59,8 @@ static enum verdict deny_on_request(struct exchange *ex, const void *c, void *st
         return is_in ? refuse(ex) : VERDICT_PASS;
 }
 
-static const struct setting settings[] = {{CIDRS(networks), .required = true, .most = 10000,
+static const struct setting settings[] = {{CIDRS(networks), .required = true, .least = 1,
+                                           .most = 10000,
                                            .example = "[203.0.113.0/24, \"2001:db8::/32\"]",
                                            .text = "Addresses and networks, IPv4 and IPv6."},
                                           {0}};
@@ -56,14 +84,19 @@ const struct shape shape_ip_deny = {
 const struct policy policy_ip_allow = {
         .shape = &shape_ip_allow,
         .stage = STAGE_GUARD,
+        .weigh = weigh_allow,
         .on_request = allow_on_request,
-        .examples = (const struct example[]){{"An address of the network passes",
-                                              "ip_allow: 203.0.113.0/24", "GET / HTTP/1.1",
-                                              .address = "203.0.113.9", .status = 200},
-                                             {"An address outside is refused",
-                                              "ip_allow: 203.0.113.0/24", "GET / HTTP/1.1",
-                                              .address = "203.0.114.1", .status = 403},
-                                             {0}},
+        .examples =
+                (const struct example[]){
+                        {"An address of the network passes", "ip_allow: 203.0.113.0/24",
+                         "GET / HTTP/1.1", .address = "203.0.113.9", .status = 200},
+                        {"An address outside is refused", "ip_allow: 203.0.113.0/24",
+                         "GET / HTTP/1.1", .address = "203.0.114.1", .status = 403},
+                        {"Several networks, and single addresses",
+                         "ip_allow: [203.0.113.0/24, \"2001:db8::/32\", "
+                         "192.0.2.7]",
+                         "GET / HTTP/1.1", .address = "2001:db8::1", .status = 200},
+                        {0}},
 };
 
 const struct policy policy_ip_deny = {

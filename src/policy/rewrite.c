@@ -6,32 +6,59 @@
 
 struct conf {
         struct str path, query;
+        bool has_query; /* it is written; with nothing in `query` it is taken away */
 };
+
+static void fault_template(const struct prepare *prepare, const struct json *at,
+                           struct str template)
+{
+        fault_add(prepare->faults, FAULT_E211, at, "`" STR_FMT "` cannot be made a target",
+                  STR_ARG(template))
+                ->help = S("characters of a URL, and {path} or a parameter of the route; {query} "
+                           "in `query`");
+}
 
 static void prepare(const struct prepare *prepare, void *c)
 {
-        const struct conf *conf = c;
-        if (conf->path.ptr == NULL && conf->query.ptr == NULL)
+        struct conf *conf = c;
+        const struct json *path = written(prepare->node, "path", "path");
+        const struct json *query = written(prepare->node, "query", "path");
+        bool has_start = str_starts(conf->path, S("/")) || str_starts(conf->path, S("{path}"));
+        conf->has_query = query != NULL;
+        if (conf->path.ptr == NULL && !conf->has_query)
                 fault_add(prepare->faults, FAULT_E211, prepare->node,
                           "a rewrite needs a path or a query");
-        else if (conf->path.len > 0 && conf->path.ptr[0] != '/' && conf->path.ptr[0] != '{')
-                fault_add(prepare->faults, FAULT_E211, prepare->node,
+        else if (conf->path.ptr != NULL && !has_start)
+                fault_add(prepare->faults, FAULT_E211, path,
                           "the path must begin with / or {path}");
+        else if (!ex_can_fill_target(conf->path, FILL_PATH))
+                fault_template(prepare, path, conf->path);
+        if (!ex_can_fill_target(conf->query, FILL_QUERY))
+                fault_template(prepare, query, conf->query);
+}
+
+/* A floor without {path} leaves nothing of what a path below it says. */
+static void weigh(struct weighing *weighing, const void *f, const void *c)
+{
+        const struct conf *floor = f, *conf = c;
+        bool keeps_path = floor->path.ptr == NULL || str_find_str(floor->path, S("{path}")) >= 0;
+        if (conf->path.ptr != NULL && !keeps_path)
+                weigh_idle(weighing, written(weighing->node, "path", "path"));
 }
 
 static enum verdict on_request(struct exchange *ex, const void *c, void *state)
 {
         const struct conf *conf = c;
         (void)state;
-        if (conf->path.len > 0) {
-                struct str path = ex_fill_target(ex, conf->path, true);
+        if (conf->path.ptr != NULL) {
+                struct str path = ex_fill_target(ex, conf->path, FILL_PATH);
                 if (!ex_set_path(ex, path))
                         return ex_deny(ex, REASON_bad_request, "%s", "");
                 ex_note(ex, "path " STR_FMT, STR_ARG(path));
         }
-        if (conf->query.ptr != NULL) {
-                struct str query = ex_fill_query(ex, conf->query);
-                if (str_starts(query, S("?")))
+        if (conf->has_query) {
+                struct str query = ex_fill_target(ex, conf->query, FILL_QUERY);
+                while (str_starts(query, S("?")) || str_starts(query, S("&")))
                         query = str_skip(query, 1);
                 ex_set_query(ex, query.len == 0 ? STR_NONE : query);
         }
@@ -41,10 +68,10 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *state)
 static const struct setting settings[] = {
         {TEXT(path), .most = 2000, .example = "/v2{path}",
          .text = "The path below the upstream's URL: may hold {path} (what follows the API's path) "
-                 "and the "
-                 "parameters of the route."},
-        {TEXT(query), .most = 2000, .example = "source=gate",
-         .text = "The query in place of the caller's; empty removes it."},
+                 "and the parameters of the route."},
+        {TEXT(query), .most = 2000, .word = "off", .example = "source=gate",
+         .text = "The query in place of the caller's: may hold {query}, which is the caller's, and "
+                 "the parameters of the route; `off` removes it."},
         {0}};
 
 const struct shape shape_rewrite = {
@@ -59,6 +86,7 @@ const struct policy policy_rewrite = {
         .shape = &shape_rewrite,
         .stage = STAGE_SHAPE,
         .prepare = prepare,
+        .weigh = weigh,
         .on_request = on_request,
         .examples = (const struct example[]){{"A prefix is put in front", "rewrite: \"/v2{path}\"",
                                               "GET /things?a=b HTTP/1.1", .status = 200,
@@ -66,5 +94,12 @@ const struct policy policy_rewrite = {
                                              {"The query is replaced", "rewrite: { query: c=d }",
                                               "GET /things?a=b HTTP/1.1", .status = 200,
                                               .has = "X-Got-Target: /things?c=d"},
+                                             {"The query is added to",
+                                              "rewrite: { query: \"{query}&c=d\" }",
+                                              "GET /things?a=b HTTP/1.1", .status = 200,
+                                              .has = "X-Got-Target: /things?a=b&c=d"},
+                                             {"The query is removed", "rewrite: { query: off }",
+                                              "GET /things?a=b HTTP/1.1", .status = 200,
+                                              .has = "X-Got-Target: /things"},
                                              {0}},
 };

@@ -3,32 +3,54 @@
 #include "policy/list.h"
 
 struct conf {
-        int64_t connect, response, idle, total;
+        int64_t connect, response, idle, total; /* 0: no end */
 };
 
-static int64_t stricter(int64_t a, int64_t b)
+static const struct {
+        const char *name;
+        size_t offset;
+} times[] = {{"connect", offsetof(struct conf, connect)},
+             {"response", offsetof(struct conf, response)},
+             {"idle", offsetof(struct conf, idle)},
+             {"total", offsetof(struct conf, total)}};
+
+static int64_t time_of(const struct conf *conf, size_t i)
 {
-        if (a == 0 || b == 0)
-                return a == 0 ? b : a;
-        return a < b ? a : b;
+        return *(const int64_t *)(const void *)((const char *)conf + times[i].offset);
+}
+
+/* A floor bounds what is written in it, not what is preset. */
+static void prepare(const struct prepare *prepare, void *c)
+{
+        for (size_t i = 0; i < countof(times) && prepare->is_floor; i++) {
+                if (written(prepare->node, times[i].name, "response") == NULL)
+                        *(int64_t *)(void *)((char *)c + times[i].offset) = 0;
+        }
+}
+
+static bool is_longer(int64_t time, int64_t bound)
+{
+        return bound != 0 && (time == 0 || time > bound);
+}
+
+static void weigh(struct weighing *weighing, const void *floor, const void *conf)
+{
+        for (size_t i = 0; i < countof(times); i++) {
+                const struct json *at = written(weighing->node, times[i].name, "response");
+                if (at != NULL && is_longer(time_of(conf, i), time_of(floor, i)))
+                        weigh_idle(weighing, at);
+        }
 }
 
 static void settle(const void *c, bool is_floor, struct terms *terms)
 {
         const struct conf *conf = c;
-        if (conf == NULL)
-                return;
-        if (is_floor) {
-                terms->connect_ns = stricter(terms->connect_ns, conf->connect);
-                terms->response_ns = stricter(terms->response_ns, conf->response);
-                terms->idle_ns = stricter(terms->idle_ns, conf->idle);
-                terms->total_ns = stricter(terms->total_ns, conf->total);
-                return;
+        int64_t *const to[] = {&terms->connect_ns, &terms->response_ns, &terms->idle_ns,
+                               &terms->total_ns};
+        for (size_t i = 0; i < countof(times) && conf != NULL; i++) {
+                if (!is_floor || is_longer(*to[i], time_of(conf, i)))
+                        *to[i] = time_of(conf, i);
         }
-        terms->connect_ns = conf->connect;
-        terms->response_ns = conf->response;
-        terms->idle_ns = conf->idle;
-        terms->total_ns = conf->total;
 }
 
 static const struct setting settings[] = {
@@ -54,8 +76,16 @@ const struct policy policy_timeout = {
         .shape = &shape_timeout,
         .stage = STAGE_TERMS,
         .is_always = true,
+        .no_off = "write a long time, e.g. `timeout: 1h`",
+        .prepare = prepare,
+        .weigh = weigh,
         .settle = settle,
-        .examples = (const struct example[]){{"An answer in time passes", "timeout: 10s",
-                                              "GET / HTTP/1.1", .status = 200},
-                                             {0}},
+        .examples =
+                (const struct example[]){
+                        {"An answer in time passes", "timeout: 10s", "GET / HTTP/1.1",
+                         .status = 200},
+                        {"Each part of the way may have a time of its own",
+                         "timeout: { connect: 500ms, response: 20s, idle: 10s, total: 2min }",
+                         "GET / HTTP/1.1", .status = 200},
+                        {0}},
 };

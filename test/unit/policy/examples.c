@@ -25,7 +25,7 @@ static struct rehearsal *rehearse(const struct example *example)
         return rehearsal;
 }
 
-/* Lines end with CR LF, and there is a Host. */
+/* Lines end with CR LF, there is a Host, and what is chunked is one chunk. */
 static struct str request_of(const struct example *example)
 {
         struct text out = text_grow(&arena, 1 << 16);
@@ -41,8 +41,11 @@ static struct str request_of(const struct example *example)
                 text_put(&out, S("\r\n"));
         }
         text_put(&out, S("\r\n"));
-        if (gap >= 0)
-                text_put(&out, str_skip(all, (size_t)gap + 2));
+        struct str body = gap < 0 ? STR_NONE : str_skip(all, (size_t)gap + 2);
+        if (str_find_str(all, S("\nTransfer-Encoding: chunked\n")) >= 0)
+                text_format(&out, "%zx\r\n" STR_FMT "\r\n0\r\n\r\n", body.len, STR_ARG(body));
+        else
+                text_put(&out, body);
         return text_str(&out);
 }
 
