@@ -125,10 +125,15 @@ static void put_asking(void)
             "request_headers: [X-Id], response_headers: [X-Verdict]%s }\n",
             it.is_calm ? 20000 : between(10, 3000),
             !it.is_calm && maybe(200) ? ", open: true" : "");
-        put("  d:\n    upstream: u0\n    policies:\n");
+        const char *asked = it.is_calm ? "b" : ONE_OF("b", "b", "c", "d");
+        put("  d:\n    upstream: u0\n");
+        /* An API that always asks itself would be refused; one that seldom does not is not. */
+        if (strcmp(asked, "d") == 0)
+                put("    routes: { \"/{rest*}\": {}, \"/never\": { forward_auth: off } }\n");
+        put("    policies:\n");
         put("      forward_auth: { api: %s, path: /check, timeout: %ums, "
             "request_headers: [X-Id], response_headers: [X-Verdict] }\n",
-            it.is_calm ? "b" : ONE_OF("b", "b", "c", "d"), it.is_calm ? 20000 : between(10, 3000));
+            asked, it.is_calm ? 20000 : between(10, 3000));
 }
 
 static void put_apis(void)
