@@ -20,27 +20,29 @@ static int end(void **state)
         return 0;
 }
 
+static void check_flag(const struct command *command, const struct flag *flag)
+{
+        if (flag_find(command, str_of(flag->name)) != flag)
+                fail_msg("%s --%s twice", command->name, flag->name);
+        for (const struct flag *one = global_flags; one->name != NULL; one++) {
+                if (strcmp(one->name, flag->name) == 0 ||
+                    (flag->letter != '\0' && flag->letter == one->letter))
+                        fail_msg("%s --%s is --%s, too", command->name, flag->name, one->name);
+        }
+        struct str text = str_of(flag->text);
+        if (!str_ends(text, S(".")) && !str_ends(text, S("?")))
+                fail_msg("%s --%s: its text is a sentence", command->name, flag->name);
+        assert_true((flag->kind == FLAG_SWITCH) == (flag->value == NULL));
+        assert_true((flag->kind == FLAG_CHOICE) == (flag->choices != NULL));
+}
+
 static void a_flag_stands_once_and_is_explained(void **state)
 {
         (void)state;
         for (size_t i = 0; i < commands_count; i++) {
                 const struct flag *flag = commands[i]->flags;
-                for (; flag != NULL && flag->name != NULL; flag++) {
-                        if (flag_find(commands[i], str_of(flag->name)) != flag)
-                                fail_msg("%s --%s twice", commands[i]->name, flag->name);
-                        for (const struct flag *one = global_flags; one->name != NULL; one++) {
-                                if (strcmp(one->name, flag->name) == 0 ||
-                                    (flag->letter != '\0' && flag->letter == one->letter))
-                                        fail_msg("%s --%s is --%s, too", commands[i]->name,
-                                                 flag->name, one->name);
-                        }
-                        struct str text = str_of(flag->text);
-                        if (!str_ends(text, S(".")) && !str_ends(text, S("?")))
-                                fail_msg("%s --%s: its text is a sentence", commands[i]->name,
-                                         flag->name);
-                        assert_true((flag->kind == FLAG_SWITCH) == (flag->value == NULL));
-                        assert_true((flag->kind == FLAG_CHOICE) == (flag->choices != NULL));
-                }
+                for (; flag != NULL && flag->name != NULL; flag++)
+                        check_flag(commands[i], flag);
         }
 }
 
