@@ -72,7 +72,8 @@ static int words_of(const char *line, char **words, int most)
                 if (is_quoted)
                         rest = str_skip(rest, 1);
                 struct str word = str_cut(&rest, is_quoted ? '\'' : ' ');
-                if (str_is(word, "|") || str_is(word, ">") || str_is(word, "&&"))
+                if (str_is(word, "|") || str_is(word, ">") || str_is(word, "<") ||
+                    str_is(word, "&&"))
                         break;
                 if (word.len > 0)
                         words[count++] = arena_cstr(&arena, word);
