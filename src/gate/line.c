@@ -132,8 +132,8 @@ static void put_json(struct text *out, const struct record *record)
         text_put(out, S("\",\"body\":\""));
         put_body(out, record);
         text_char(out, '"');
-        json_SAFE(out, S(",\"trace_id\":"), record->trace.trace_id);
-        json_SAFE(out, S(",\"span_id\":"), record->trace.span_id);
+        json_TEXT(out, S(",\"trace_id\":"), record->trace.trace_id);
+        json_TEXT(out, S(",\"span_id\":"), record->trace.span_id);
         text_put(out, S(",\"attributes\":"));
         size_t first = out->len;
 #define LINE(name, kind, value, help) json_##kind(out, S(",\"" name "\":"), value);
