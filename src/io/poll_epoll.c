@@ -137,7 +137,9 @@ static enum err kernel_open(void *self, const struct addr *to, int *ret_fd)
                 return err_from_errno(errno);
         no_delay(fd);
         if (connect(fd, &to->u.any, addr_len(to)) < 0 && errno != EINPROGRESS) {
-                enum err err = err_from_errno(errno);
+                /* EAGAIN: the kernel has no room for another connection. To be called again means
+                 * something else: that it is under way. */
+                enum err err = errno == EAGAIN ? ERR_no_ports : err_from_errno(errno);
                 close(fd);
                 return err;
         }
