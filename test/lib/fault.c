@@ -71,6 +71,10 @@ static int fails(enum call call)
         if (rule->count > 0 && __atomic_fetch_sub(&rule->count, 1, __ATOMIC_RELAXED) <= 0)
                 return 0;
         __atomic_fetch_add(&rule->hits, 1, __ATOMIC_RELAXED);
+        if (rule->error < 0) {
+                usleep((useconds_t)-rule->error * 1000);
+                return 0;
+        }
         errno = rule->error;
         return 1;
 }
@@ -127,6 +131,16 @@ int openat(int dir, const char *path, int flags, ...)
         if (real == NULL)
                 real = (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat");
         return fails(OPENAT) ? -1 : real(dir, path, flags, mode);
+}
+
+/* A machine with less memory than this one. */
+long sysconf(int name)
+{
+        static long (*real)(int);
+        const char *pages = getenv("GATE_TEST_PHYS_PAGES");
+        if (real == NULL)
+                real = (long (*)(int))dlsym(RTLD_NEXT, "sysconf");
+        return name == _SC_PHYS_PAGES && pages != NULL ? strtol(pages, NULL, 10) : real(name);
 }
 
 /* With 64-bit file offsets the same calls have a second name. */

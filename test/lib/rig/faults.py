@@ -3,6 +3,7 @@
     calls = Syscalls()                          gate(..., preload=calls)
     calls.fail("accept4", errno.EMFILE)         every call fails until calls.heal()
     calls.fail("send", errno.ENOBUFS, skip=3, count=1)
+    calls.fail("send", -2500)                   it takes 2,500 ms, and is done then
     calls.hits("accept4")                       how many failed so far
 """
 import ctypes
@@ -32,7 +33,8 @@ def library(name):
 
 
 class Rule(ctypes.Structure):
-    """As in fault.c: error, calls to let through first, calls to fail (-1: all), failed so far."""
+    """As in fault.c: error (negative: ms of a delay), calls to let through first, calls to fail
+    (-1: all), failed so far."""
     _fields_ = [("error", ctypes.c_int32), ("skip", ctypes.c_int32), ("count", ctypes.c_int32),
                 ("hits", ctypes.c_int32)]
 
