@@ -140,7 +140,9 @@ static void put_numbers(struct json_put *put, const struct admin *admin)
         put_number(put, admin, "active", COUNT_connections_active);
         put_number(put, admin, "idle", COUNT_connections_idle);
         put_number(put, admin, "accepted", COUNT_accepted);
-        put_number(put, admin, "refused", COUNT_refused);
+        put_u64_at(put, "refused",
+                   counts_number(admin->gate->counts, COUNT_refused) +
+                           counts_number(admin->gate->counts, COUNT_refused_per_ip));
         put_end(put, '}');
         put_key(put, "log");
         put_begin(put, '{');

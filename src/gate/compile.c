@@ -24,6 +24,9 @@ static struct http_limits limits_of(const struct conf_limits *conf)
                 .body_rate = (uint32_t)conf->body_rate,
                 .chunk_extensions = (uint32_t)conf->chunk_extensions,
                 .connections = conf->connections > 0 ? (uint32_t)conf->connections : UINT32_MAX,
+                .connections_per_ip = conf->connections_per_ip > 0
+                                              ? (uint32_t)conf->connections_per_ip
+                                              : UINT32_MAX,
         };
 }
 

@@ -181,6 +181,7 @@ void counts_turn(struct counts *counts, const struct http *http)
         counts_set(counts, COUNT_connections_idle, http->front_count - active);
         counts_set(counts, COUNT_accepted, http->counts.accepted);
         counts_set(counts, COUNT_refused, http->counts.refused);
+        counts_set(counts, COUNT_refused_per_ip, http->counts.refused_per_ip);
         counts_set(counts, COUNT_heads_refused, http->counts.heads_refused);
         counts_set(counts, COUNT_pages_used, page_pool_in_use(pages) * PAGE_SIZE);
         counts_set(counts, COUNT_pages_max, page_pool_max(pages) * PAGE_SIZE);

@@ -5,6 +5,7 @@
 #include "gate/count.h"
 #include "gate/live.h"
 #include "gate/roster.h"
+#include "http/crowd.h"
 
 /* How long pages must have lain unused. */
 #define TRIM_NS 1000000000u
@@ -65,6 +66,7 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
         worker->counts = count_board_of(gate->counts, index);
         arena_init(&worker->arena, NULL, SIZE_MAX / 2);
         http_init(&worker->http, loop);
+        worker->http.crowd = gate->crowd;
         lanes_init(worker);
         timer_init(&worker->trim, on_trim);
         task_init(&worker->turn, on_turn);
@@ -104,6 +106,8 @@ struct entrance *worker_new_entrance(struct worker *worker)
 
 enum err worker_enter(struct worker *worker, struct entrance *entrance, int fd)
 {
+        if (worker->gate->crowd != NULL)
+                entrance->door = crowd_door(worker->gate->crowd, entrance->name);
         adopt(worker);
         return entrance_open(entrance, &worker->http, fd);
 }

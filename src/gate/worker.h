@@ -45,6 +45,7 @@ struct gate {
         struct bucket_table known, strangers; /* cells of consumers, of addresses and headers */
         struct count_board *counts;
         struct live *live;
+        struct crowd *crowd; /* callers' connections; NULL: each worker counts for itself */
         struct worker **workers;
         unsigned worker_count;
         struct str instance; /* of this gate, in Via */

@@ -2,8 +2,11 @@
 #include "http/conn.h"
 
 #include "base/check.h"
+#include "http/crowd.h"
 #include "http/exchange.h"
 #include "http/partial.h"
+
+enum { LOOK_MOST = 64 }; /* callers' conns that are looked at for one that rests */
 
 static struct conn *of(struct link *link)
 {
@@ -111,13 +114,24 @@ static struct conn *conn_make(struct http *http, bool is_front)
         return conn;
 }
 
+static void leave(struct entrance *entrance, const struct addr *peer, bool is_placed)
+{
+        uint8_t address[16];
+        addr_bytes(peer, address);
+        if (entrance->http->crowd != NULL)
+                crowd_leave(entrance->http->crowd, entrance->door, is_placed ? address : NULL);
+}
+
 static void forget(struct conn *conn)
 {
         struct http *http = conn->http;
         CHECK(conn->exchange == NULL);
         *(conn->is_front ? &http->front_count : &http->back_count) -= 1;
-        if (conn->is_front)
-                ((struct entrance *)conn->owner)->conns--;
+        if (conn->is_front) {
+                struct entrance *entrance = conn->owner;
+                entrance->conns--;
+                leave(entrance, &conn->peer, conn->is_placed);
+        }
         conn->phase = CONN_DEAD;
         timer_stop(&conn->timer);
         if (conn->partial != NULL)
@@ -156,20 +170,68 @@ void conn_linger(struct conn *conn)
         conn_deadline(conn, entrance->limits.linger_ns);
 }
 
+/* The front at this door that has rested longest makes room for a new one: false when none of the
+ * oldest rests. */
+static bool make_room(struct http *http, const struct entrance *entrance)
+{
+        unsigned looked_at = 0;
+        list_each (node, &http->fronts) {
+                struct conn *conn = list_entry(node, struct conn, task.node);
+                const struct entrance *own = conn->owner;
+                if (own->door == entrance->door && conn->phase == CONN_IDLE &&
+                    link_queued(conn_link(conn)) == 0) {
+                        conn_close(conn, false);
+                        return true;
+                }
+                if (++looked_at == LOOK_MOST)
+                        return false;
+        }
+        return false;
+}
+
+/* Counts a caller in, unless there are too many. */
+static bool enter(struct entrance *entrance, const struct addr *peer, bool *ret_placed)
+{
+        struct http *http = entrance->http;
+        struct crowd_caps caps = {entrance->limits.connections,
+                                  entrance->limits.connections_per_ip};
+        uint8_t address[16];
+        *ret_placed = false;
+        if (http->crowd == NULL && http->front_count < caps.door)
+                return true;
+        if (http->crowd == NULL) {
+                http->counts.refused++;
+                return false;
+        }
+        addr_bytes(peer, address);
+        enum crowd_answer answer = crowd_enter(http->crowd, entrance->door, address, &caps);
+        if (answer == CROWD_DOOR_FULL && make_room(http, entrance))
+                answer = crowd_enter(http->crowd, entrance->door, address, &caps);
+        if (answer == CROWD_NETWORK_FULL)
+                http->counts.refused_per_ip++;
+        else if (answer == CROWD_DOOR_FULL)
+                http->counts.refused++;
+        *ret_placed = answer == CROWD_COUNTED;
+        return answer == CROWD_COUNTED || answer == CROWD_UNPLACED;
+}
+
 static void accepted(struct listener *listener, int fd, const struct addr *peer)
 {
         struct entrance *entrance = container_of(listener, struct entrance, listener);
         struct http *http = entrance->http;
         struct conn *conn = NULL;
-        if (http->front_count < entrance->limits.connections)
+        bool is_placed, is_in = enter(entrance, peer, &is_placed);
+        if (is_in)
                 conn = conn_make(http, true);
         if (conn == NULL) {
-                http->counts.refused++;
+                if (is_in)
+                        leave(entrance, peer, is_placed);
                 http->loop->driver->close(http->loop->world, fd, true);
                 return;
         }
         http->counts.accepted++;
         conn->owner = entrance;
+        conn->is_placed = is_placed;
         entrance->conns++;
         conn->codec = &h1_front;
         conn->peer = *peer;

@@ -10,6 +10,8 @@
 #include "net/listen.h"
 #include "wire/h1.h"
 
+struct crowd;
+struct crowd_door;
 struct exchange;
 struct site;
 
@@ -22,7 +24,8 @@ struct http_limits {
         uint64_t stall_ns;  /* a caller that takes no bytes of its answer */
         uint32_t body_rate; /* bytes per second, least, after the first idle_ns of a body */
         uint32_t chunk_extensions;
-        uint32_t connections; /* of this worker */
+        uint32_t connections; /* at the same time, of all workers */
+        uint32_t connections_per_ip;
 };
 
 enum { LINGER_BYTES = 64 * 1024 };
@@ -36,13 +39,15 @@ struct entrance {
         struct str name;
         struct addr address;
         uint32_t id;
-        uint32_t conns; /* that came in here and are still open */
+        uint32_t conns;          /* that came in here and are still open */
+        struct crowd_door *door; /* where they are counted over all workers; NULL: nowhere */
         bool is_secure;
         void *owner; /* the site's */
 };
 
 struct http_counts {
-        uint64_t accepted, refused; /* conns; refused: over the limit */
+        uint64_t accepted;
+        uint64_t refused, refused_per_ip; /* over limits.connections, connections_per_ip */
         uint64_t heads_refused;
 };
 
@@ -55,6 +60,7 @@ struct http {
         uint32_t front_count, back_count, exchange_count;
         struct h1_field *fields; /* for heads that arrive whole; of FIELDS_MOST entries */
         char *scratch;           /* heads are written here, HTTP_SCRATCH bytes */
+        struct crowd *crowd;     /* of all workers; NULL: fronts are counted here only */
         bool is_draining;
         struct http_limits back_limits;
         struct http_counts counts;
@@ -89,6 +95,7 @@ struct conn {
         bool is_reused : 1;   /* a back that has served before */
         bool has_ended : 1;   /* the peer sent its end */
         bool is_feeding : 1;  /* held bytes are being read */
+        bool is_placed : 1;   /* its network is counted in the crowd */
         uint16_t heads;       /* informational heads since the request */
         uint32_t lingered;    /* bytes thrown away; of a body what the timer saw last */
         uint32_t queued;      /* what had not left at the last look of the timer */

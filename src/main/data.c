@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/rand.h"
 #include "gate/count.h"
+#include "http/crowd.h"
 #include "main/configuration.h"
 #include "main/desk.h"
 #include "main/openings.h"
@@ -102,6 +103,7 @@ static void make_gate(struct steward *steward, const struct config *config)
         gate->roster = roster_make(&steward->secret, workers);
         gate->counts = count_board_make(workers);
         crew_init(&steward->crew, gate, workers, pages_of(config, workers));
+        gate->crowd = crowd_make();
         gate->live = live_make(steward->loop, steward->dns, gate->workers, workers);
         for (unsigned i = 0; i < workers; i++)
                 worker_init(gate->workers[i], gate, i, steward->crew.hands[i]->loop);

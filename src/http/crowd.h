@@ -1,0 +1,39 @@
+/* crowd.h -- how many callers' connections are open at each door and from each network, counted
+ * over all workers of the process, so that the caps hold exactly whoever accepts. A network is one
+ * IPv4 address or one IPv6 /64. What is counted when a connection is let in is taken back when it
+ * ends; nothing else changes the numbers. The table of networks has a fixed size: one that finds no
+ * place in it is not counted, and let in. */
+#pragma once
+
+#include "base/str.h"
+
+struct crowd;
+struct crowd_door;
+
+enum { CROWD_DOORS_MAX = 256, CROWD_NETWORKS_MAX = 65536 };
+
+struct crowd *crowd_make(void);
+void crowd_free(struct crowd *crowd);
+
+/* The door of that name, the same for all who ask; NULL when there are too many. It stays as long
+ * as the crowd does. */
+struct crowd_door *crowd_door(struct crowd *crowd, struct str name);
+
+enum crowd_answer {
+        CROWD_COUNTED,
+        CROWD_UNPLACED, /* let in, but its network is not counted */
+        CROWD_DOOR_FULL,
+        CROWD_NETWORK_FULL
+};
+
+/* Most that may be in, this one counted. */
+struct crowd_caps {
+        uint32_t door, network;
+};
+
+/* Counts a connection from that address, unless a cap is reached. */
+enum crowd_answer crowd_enter(struct crowd *crowd, struct crowd_door *door,
+                              const uint8_t address[16], const struct crowd_caps *caps);
+
+/* Takes back one that was let in; `address` is NULL for one that was unplaced. */
+void crowd_leave(struct crowd *crowd, struct crowd_door *door, const uint8_t *address);
