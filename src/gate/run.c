@@ -329,15 +329,13 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
 static enum onward failed_to_pick(struct exchange *ex, struct trip *trip, enum err err)
 {
         uint32_t retry_after_s = upstream_retry_after_s(&trip->attempt);
+        if (ex->back.failure != REASON_none)
+                return go(trip, STEP_AWAIT);
         if (retry_after_s > 0)
                 ex_answer_field(ex, NAME_retry_after, ex_text(ex, "%u", retry_after_s));
-        if (err == ERR_missing || err == ERR_no_ports)
-                exchange_fault(ex, REASON_no_target);
-        else if (err == ERR_limit || err == ERR_memory)
-                exchange_fault(ex, REASON_overloaded);
-        else
-                ex->back.failure = REASON_upstream_refused;
-        return ex->back.failure == REASON_none ? ONWARD_NEXT : go(trip, STEP_AWAIT);
+        exchange_fault(ex, err == ERR_limit || err == ERR_memory ? REASON_overloaded
+                                                                 : REASON_no_target);
+        return ONWARD_NEXT;
 }
 
 static enum onward step_pick(struct exchange *ex, struct trip *trip)

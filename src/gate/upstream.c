@@ -151,6 +151,18 @@ static enum err begin_try(struct attempt *attempt, struct exchange *ex)
         return err == ERR_no_files ? ERR_limit : err;
 }
 
+/* Where no further try can be made, what came of the last one is the answer: not being able to
+ * repeat a request is no reason of its own. */
+static enum err try_again(struct attempt *attempt, struct exchange *ex)
+{
+        enum err err = begin_try(attempt, ex);
+        if (attempt->is_trying || attempt->failure == REASON_none)
+                return err;
+        ex->back.failure = attempt->failure;
+        attempt->retry_after_ns = 0;
+        return ERR_refused;
+}
+
 /* ---- waiting for its time ---- */
 
 static enum reason reason_of(enum err err)
@@ -174,8 +186,8 @@ static void pause_over(struct timer *timer)
         /* Something came up in between, and the exchange is about to end. */
         if (ex->is_over || ex->reason != REASON_none || ex->front.is_gone)
                 return;
-        enum err err = begin_try(attempt, ex);
-        if (err != ERR_ok && err != ERR_again)
+        enum err err = try_again(attempt, ex);
+        if (err != ERR_ok && err != ERR_again && ex->back.failure == REASON_none)
                 ex->back.failure = reason_of(err);
         if (err != ERR_again)
                 exchange_resume(ex);
@@ -198,7 +210,7 @@ void upstream_begin(struct attempt *attempt, struct worker *worker, const struct
 enum err upstream_get(struct attempt *attempt, struct exchange *ex)
 {
         if (attempt->pause_ns == 0)
-                return begin_try(attempt, ex);
+                return try_again(attempt, ex);
         attempt->ex = ex;
         timer_set(ex->http->loop, &attempt->pause, loop_now(ex->http->loop) + attempt->pause_ns);
         attempt->pause_ns = 0;
@@ -324,6 +336,7 @@ void upstream_tried(struct attempt *attempt, struct exchange *ex)
         if (!attempt->is_trying)
                 return;
         attempt->is_trying = false;
+        attempt->failure = ex->back.failure;
         note_reached(attempt, ex);
         note_health(attempt, ex);
         note_outcome(attempt, outcome_of(attempt, ex));
@@ -436,12 +449,19 @@ static bool may_retry_freely(struct attempt *attempt, struct exchange *ex)
         return true;
 }
 
+/* Nothing is sent, so an answer that there is must not be given up for another try. */
+static bool is_open(const struct attempt *attempt)
+{
+        return attempt->upstream->breaker.percent > 0 &&
+               breaker_wait(&attempt->lane->upstream->breaker, now_of(attempt)) > 0;
+}
+
 static bool may_retry_in_budget(struct attempt *attempt, struct exchange *ex,
                                 const struct terms *terms)
 {
         struct retry_budget *budget = &attempt->lane->retry;
         uint64_t pause = 0;
-        if (attempt->tries - attempt->free_tries >= terms->retry_attempts)
+        if (attempt->tries - attempt->free_tries >= terms->retry_attempts || is_open(attempt))
                 return false;
         if (ex->back.failure != REASON_none) {
                 if ((kind_of(ex) & terms->retry_on) == 0)

@@ -60,6 +60,7 @@ struct attempt {
         uint64_t begun;          /* ns: when the try in turn began */
         uint64_t tried;          /* bits of addresses tried */
         uint64_t retry_after_ns; /* the upstream is not asked before; 0: not known */
+        enum reason failure;     /* of the last try */
         uint32_t set;            /* generation of the addresses that the bits belong to */
         uint8_t tries;           /* all that were made */
         uint8_t free_tries;      /* of these: those that are no retries */
@@ -78,8 +79,8 @@ void upstream_begin(struct attempt *attempt, struct worker *worker, const struct
 /* Chooses a target and gets ex->back a connection to it. ERR_ok: ready; ERR_again: being made, or
  * waiting for its time; the exchange is resumed when back.is_ready or back.failure is set;
  * ERR_missing, ERR_no_ports: no target can be asked (REASON_no_target); ERR_limit, ERR_memory: no
- * connection may be made (REASON_overloaded); other: this target cannot be reached, back.failure
- * is set. */
+ * connection may be made (REASON_overloaded); other: this target cannot be reached, or no further
+ * one can be asked after others failed, and back.failure is set. */
 must_use enum err upstream_get(struct attempt *attempt, struct exchange *ex);
 
 /* The try in turn has ended: with back.failure set, or (none) with a response head of

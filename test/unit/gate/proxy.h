@@ -115,6 +115,8 @@ static maybe_unused void step_pick(struct exchange *ex, struct trip *trip)
         exchange_clear_response(ex);
         seen.err = upstream_get(&trip->attempt, ex);
         trip->step = SEND;
+        if (ex->back.failure != REASON_none)
+                return;
         if (seen.err == ERR_missing || seen.err == ERR_no_ports)
                 answer(ex, trip, REASON_no_target);
         else if (seen.err == ERR_limit || seen.err == ERR_memory)

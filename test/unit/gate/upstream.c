@@ -268,6 +268,49 @@ static void nothing_is_repeated_when_nothing_may_be(void **state)
         assert_int_equal(seen.tries, 1);
 }
 
+/* The caller hears what came of its request, not that it could not be repeated. */
+static void what_cannot_be_repeated_ends_as_it_did(void **state)
+{
+        (void)state;
+        struct config *config = configure(0, BOTH);
+        config->upstream.breaker.least = 1;
+        use(config);
+        servers[0].resets = servers[1].resets = true;
+        assert_has(ask(one, GET), "502");
+        assert_int_equal(seen.tries, 1);
+        assert_has(ask(one, GET), "503"); /* now nothing is sent at all */
+        assert_int_equal(requests(), 1);
+}
+
+static void an_answer_is_not_given_up_for_a_try_that_cannot_be(void **state)
+{
+        (void)state;
+        struct config *config = configure(0, BOTH);
+        config->upstream.breaker.least = 1;
+        config->upstream.breaker_counts_5xx = true;
+        terms.retry_statuses[503 / 64] = (uint64_t)1 << (503 % 64);
+        use(config);
+        servers[0].answer = servers[1].answer = BUSY;
+        assert_has(ask(one, GET), "busy");
+        assert_int_equal(requests(), 1);
+}
+
+/* Both pools are full of requests that wait; the one that breaks finds no other place. */
+static void where_all_pools_are_full_a_break_is_a_break(void **state)
+{
+        (void)state;
+        struct config *config = configure(0, BOTH);
+        config->upstream.pool_max = 1;
+        use(config);
+        servers[0].resets = true;
+        servers[1].answer = "";
+        for (unsigned i = 0; servers[1].requests == 0 && i < 4; i++)
+                guest_say(two, GET), world_run(&world, 20 * MS);
+        guest_heard(two);
+        assert_int_equal(servers[1].requests, 1);
+        assert_has(ask(one, GET), "upstream-cut");
+}
+
 /* security.md 326: a failing upstream gets at most a fifth more than was asked, and three a second.
  */
 static void the_budget_bounds_what_a_failing_upstream_gets(void **state)
@@ -398,6 +441,9 @@ int main(void)
                 test(an_answer_before_the_whole_request_is_not_replaced),
                 test(attempts_counts_all),
                 test(nothing_is_repeated_when_nothing_may_be),
+                test(what_cannot_be_repeated_ends_as_it_did),
+                test(an_answer_is_not_given_up_for_a_try_that_cannot_be),
+                test(where_all_pools_are_full_a_break_is_a_break),
                 test(the_budget_bounds_what_a_failing_upstream_gets),
                 test(a_dead_connection_is_replaced_for_free),
                 test(a_dead_connection_takes_an_unsafe_request_with_it),
