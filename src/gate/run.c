@@ -39,6 +39,10 @@ static void gate_begin(struct exchange *ex)
 static void interrupt(struct exchange *ex, struct trip *trip)
 {
         trip->is_ending = true;
+        /* A head that is too long: the next one has nothing in it that policies say. */
+        if (ex->front.failure != REASON_none)
+                trip->answer_fields.count = 0;
+        ex->front.failure = REASON_none;
         exchange_reset(ex, &ex->back, ex->reason);
         ex->req.body.is_discarded = true;
         bool is_open = trip->step < STEP_RELAY || (ex->front.conn != NULL && !ex->front.is_begun);
@@ -53,13 +57,19 @@ static void interrupt(struct exchange *ex, struct trip *trip)
         trip->step = STEP_FINISH;
 }
 
+/* True when there is a fault that nothing was done about. */
+static bool is_faulty(const struct exchange *ex, const struct trip *trip)
+{
+        bool is_new = !trip->is_ending || ex->front.is_gone || ex->front.failure != REASON_none;
+        return is_new && ex->reason != REASON_none && trip->step != STEP_FINISH;
+}
+
 static void gate_run(struct exchange *ex)
 {
         struct trip *trip = ex->trip;
         enum onward onward;
         do {
-                if (ex->reason != REASON_none && (!trip->is_ending || ex->front.is_gone) &&
-                    trip->step != STEP_FINISH)
+                if (is_faulty(ex, trip))
                         interrupt(ex, trip);
                 if (trip->trail_len < TRAIL_MAX &&
                     (trip->trail_len == 0 || trip->trail[trip->trail_len - 1] != trip->step))
@@ -310,7 +320,8 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
                 if (verdict == VERDICT_REPLY)
                         return go(trip, STEP_RESPONSE);
                 if (ex->arena.is_failed) {
-                        exchange_fault(ex, REASON_overloaded);
+                        bool is_large = ex->arena.used > ex->arena.max;
+                        exchange_fault(ex, is_large ? REASON_header_too_large : REASON_overloaded);
                         return ONWARD_NEXT;
                 }
         }

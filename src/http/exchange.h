@@ -19,7 +19,8 @@ struct end {
         const struct codec *codec;
         struct conn *conn;   /* NULL: none yet, let go, or an end without a connection */
         void *stream;        /* the codec's state for this exchange, in its arena */
-        enum reason failure; /* of a back: why it failed; run decides what follows */
+        enum reason failure; /* of a back: why it failed; of a front: why its head cannot be sent;
+                                run decides what follows */
         bool is_ready;       /* a back that is connected */
         bool is_head_ready;  /* the outgoing head may be sent */
         bool is_sent;        /* the outgoing message was handed to the link, whole */

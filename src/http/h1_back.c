@@ -252,7 +252,7 @@ static bool send_head(struct exchange *ex, struct conn *conn, struct h1_flow *fl
         put_framing(&text, ex, flow);
         text_put(&text, S("\r\n"));
         if (text.is_cut) {
-                fail(conn, REASON_fault);
+                fail(conn, REASON_header_too_large);
                 return false;
         }
         flow->is_head_out = h1_out_text(conn, &text);

@@ -354,6 +354,7 @@ static bool send_head(struct exchange *ex, struct conn *conn, struct h1_flow *fl
         put_framing(&text, ex, flow);
         text_put(&text, S("\r\n"));
         if (text.is_cut) {
+                ex->front.failure = REASON_fault;
                 exchange_fault(ex, REASON_fault);
                 return false;
         }
