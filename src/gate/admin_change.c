@@ -138,6 +138,17 @@ static bool read_member(struct visit *visit, const struct json *root, struct str
         return false;
 }
 
+/* true or false, which is also meant where it is absent. */
+static bool read_flag(struct visit *visit, const struct json *root, struct str name, bool *ret_flag)
+{
+        const struct json *value = json_get(root, name);
+        *ret_flag = json_is(value, JSON_TRUE);
+        if (value == NULL || *ret_flag || json_is(value, JSON_FALSE))
+                return true;
+        visit_deny(visit, REASON_bad_request, STR_FMT " must be true or false", STR_ARG(name));
+        return false;
+}
+
 /* RFC 3339, or absent. */
 static bool read_expiry(struct visit *visit, const struct json *root, int64_t *ret_seconds)
 {
@@ -203,9 +214,9 @@ void serve_put_consumer(struct visit *visit)
         struct consumer consumer = {.name = visit->name, .origin = ROSTER_HOUSE};
         const struct json *root = read_document(visit, known, countof(known));
         if (root == NULL || !read_member(visit, root, S("tier"), &consumer.tier) ||
-            !read_member(visit, root, S("channel"), &consumer.channel))
+            !read_member(visit, root, S("channel"), &consumer.channel) ||
+            !read_flag(visit, root, S("blocked"), &consumer.is_blocked))
                 return;
-        consumer.is_blocked = json_is(json_get(root, S("blocked")), JSON_TRUE);
         if (calls->put_consumer == NULL)
                 visit_deny(visit, REASON_not_implemented, "%s", "");
         else

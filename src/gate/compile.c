@@ -276,7 +276,7 @@ static enum err put_consumer(const struct conf_consumer *conf, struct roster *ro
 enum err compile_roster(const struct config *config, struct roster *roster,
                         const struct seal_secret *secret)
 {
-        roster_mark(roster);
+        roster_mark(roster, ROSTER_FILE);
         for (size_t i = 0; i < config->consumers_count; i++) {
                 enum err err = put_consumer(&config->consumers[i], roster, secret);
                 if (err != ERR_ok)

@@ -68,8 +68,8 @@ struct roster {
         uint32_t entry_count, entry_free;
         uint32_t owner_count, owner_free;
         size_t key_count, consumer_count, bytes;
-        uint32_t mark;
-        struct waste *wastes; /* a ring, oldest first */
+        uint32_t marks[ROSTER_ORIGINS]; /* of what was put since the last roster_mark */
+        struct waste *wastes;           /* a ring, oldest first */
         size_t waste_from, waste_count, waste_cap;
         _Atomic(uint64_t) epoch;
         unsigned workers;
@@ -418,6 +418,11 @@ static struct body *body_make(struct roster *roster, const struct consumer *from
         return body;
 }
 
+static bool is_left_over(const struct roster *roster, uint32_t mark, uint8_t origin)
+{
+        return mark != roster->marks[origin];
+}
+
 static enum err add_consumer(struct roster *roster, struct body *body)
 {
         uint32_t number = owner_take(roster);
@@ -425,7 +430,7 @@ static enum err add_consumer(struct roster *roster, struct body *body)
                 return ERR_limit;
         struct owner *owner = owner_at(roster, number);
         owner->first = NOBODY;
-        owner->mark = roster->mark;
+        owner->mark = roster->marks[body->consumer.origin];
         atomic_store_explicit(&owner->body, body, memory_order_release);
         enum err err = index_put(roster->names, body->hash, number);
         if (err != ERR_ok) {
@@ -444,10 +449,12 @@ enum err roster_put_consumer(struct roster *roster, const struct consumer *consu
             consumer->tag_count > ROSTER_TAGS_MAX)
                 return ERR_range;
         tidy_up(roster);
+        uint32_t number = find_owner(roster, consumer->name);
+        if (number != NOBODY && body_of(roster, number)->consumer.origin > consumer->origin)
+                return ERR_ok;
         struct body *body = body_make(roster, consumer);
         if (body == NULL)
                 return ERR_memory;
-        uint32_t number = find_owner(roster, consumer->name);
         if (number == NOBODY) {
                 enum err err = add_consumer(roster, body);
                 if (err != ERR_ok)
@@ -456,7 +463,7 @@ enum err roster_put_consumer(struct roster *roster, const struct consumer *consu
         }
         struct owner *owner = owner_at(roster, number);
         struct body *old = body_of(roster, number);
-        owner->mark = roster->mark;
+        owner->mark = roster->marks[consumer->origin];
         atomic_store_explicit(&owner->body, body, memory_order_release);
         throw_away(roster, WASTE_BODY, 0, old);
         return ERR_ok;
@@ -519,7 +526,7 @@ static enum err add_entry(struct roster *roster, const struct roster_key *key, u
         struct entry *entry = entry_at(roster, number);
         *entry = (struct entry){.tag = key->seal.tag,
                                 .owner = owner,
-                                .mark = roster->mark,
+                                .mark = roster->marks[key->origin],
                                 .expires_s = key->expires_s,
                                 .next = first,
                                 .prev = NOBODY,
@@ -553,10 +560,13 @@ enum err roster_put_key(struct roster *roster, const struct roster_key *key)
         uint32_t old = find_entry(roster, key->seal.tag);
         if (old != NOBODY) {
                 struct entry *entry = entry_at(roster, old);
-                if (entry->owner != owner)
+                bool is_moving = is_left_over(roster, entry->mark, entry->origin);
+                if (entry->owner != owner && !is_moving)
                         return ERR_exists;
-                if (is_same_key(entry, key)) {
-                        entry->mark = roster->mark;
+                if (entry->owner == owner && entry->origin > key->origin)
+                        return ERR_ok;
+                if (entry->owner == owner && is_same_key(entry, key)) {
+                        entry->mark = roster->marks[key->origin];
                         return ERR_ok;
                 }
         }
@@ -579,22 +589,17 @@ enum err roster_remove_key(struct roster *roster, struct hash128 tag)
 
 /* ---- replacing all ---- */
 
-void roster_mark(struct roster *roster)
+void roster_mark(struct roster *roster, enum roster_origin origin)
 {
-        roster->mark++;
-}
-
-static bool is_left_over(const struct roster *roster, uint32_t mark, uint8_t from, uint8_t origin)
-{
-        return from == origin && mark != roster->mark;
+        roster->marks[origin]++;
 }
 
 void roster_sweep(struct roster *roster, enum roster_origin origin)
 {
         for (uint32_t i = 0; i < roster->owner_count; i++) {
                 const struct body *body = body_of(roster, i);
-                if (body != NULL && is_left_over(roster, owner_at(roster, i)->mark,
-                                                 body->consumer.origin, (uint8_t)origin))
+                if (body != NULL && body->consumer.origin == origin &&
+                    is_left_over(roster, owner_at(roster, i)->mark, (uint8_t)origin))
                         remove_owner(roster, i);
         }
         for (uint32_t i = 0; i < roster->owner_count; i++) {
@@ -603,7 +608,8 @@ void roster_sweep(struct roster *roster, enum roster_origin origin)
                 for (uint32_t at = owner_at(roster, i)->first, next; at != NOBODY; at = next) {
                         const struct entry *entry = entry_at(roster, at);
                         next = entry->next;
-                        if (is_left_over(roster, entry->mark, entry->origin, (uint8_t)origin))
+                        if (entry->origin == origin &&
+                            is_left_over(roster, entry->mark, (uint8_t)origin))
                                 remove_entry(roster, at);
                 }
         }

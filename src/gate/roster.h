@@ -19,8 +19,9 @@ enum {
         ROSTER_TAGS_MAX = 64,
 };
 
-/* Where an entry comes from; a reload of one origin leaves the others alone. */
-enum roster_origin { ROSTER_FILE, ROSTER_HOUSE };
+/* Where an entry comes from; a reload of one origin leaves the others alone. Of two that speak of
+ * the same consumer or key the later one here has the say. */
+enum roster_origin { ROSTER_FILE, ROSTER_HOUSE, ROSTER_ORIGINS };
 
 struct consumer {
         struct str name, tier, channel; /* tier and channel may be empty */
@@ -61,14 +62,16 @@ void roster_free(struct roster *roster); /* no worker reads any more */
 
 /* ---- the one writer ---- */
 
-/* Adds a consumer or replaces it whole; its keys stay. Everything is copied. */
+/* Adds a consumer or replaces it whole, unless an origin that has the say put it; its keys stay.
+ * Everything is copied. */
 must_use enum err roster_put_consumer(struct roster *roster, const struct consumer *consumer);
 
 /* Its keys are revoked with it. ERR_missing. */
 must_use enum err roster_remove_consumer(struct roster *roster, struct str name);
 
-/* Adds a key, or replaces the one with the same seal. ERR_missing: no such consumer; ERR_exists:
- * the same key belongs to another consumer; ERR_range: a text is too long; ERR_limit. */
+/* Adds a key, or replaces the one with the same seal, unless an origin that has the say put it.
+ * ERR_missing: no such consumer; ERR_exists: the same key belongs to another consumer, and is not
+ * about to be swept; ERR_range: a text is too long; ERR_limit. */
 must_use enum err roster_put_key(struct roster *roster, const struct roster_key *key);
 
 /* Revokes: unknown to all workers from now on. ERR_missing. */
@@ -76,7 +79,7 @@ must_use enum err roster_remove_key(struct roster *roster, struct hash128 tag);
 
 /* To replace everything of one origin: roster_mark, put what is there now, roster_sweep, which
  * removes what was not put since. Between the two readers see the old and the new together. */
-void roster_mark(struct roster *roster);
+void roster_mark(struct roster *roster, enum roster_origin origin);
 void roster_sweep(struct roster *roster, enum roster_origin origin);
 
 /* Frees what no worker can see any more; to be called now and then. */

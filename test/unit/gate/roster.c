@@ -186,7 +186,7 @@ static void a_sweep_removes_what_was_not_put_again_and_only_of_its_origin(void *
         assert_int_equal(add_key(roster, "stays", "rotated"), ERR_ok);
         assert_int_equal(add_key(roster, "goes", "gone"), ERR_ok);
         assert_int_equal(roster_put_key(roster, &key), ERR_ok);
-        roster_mark(roster);
+        roster_mark(roster, ROSTER_FILE);
         assert_int_equal(add_consumer(roster, "stays"), ERR_ok);
         assert_int_equal(add_key(roster, "stays", "kept"), ERR_ok);
         assert_int_equal(add_key(roster, "stays", "newer"), ERR_ok);
@@ -200,6 +200,51 @@ static void a_sweep_removes_what_was_not_put_again_and_only_of_its_origin(void *
         assert_null(roster_consumer(roster, S("goes")));
         assert_non_null(roster_consumer(roster, S("by-house")));
         assert_int_equal(roster_counts(roster).keys, 3);
+        roster_free(roster);
+}
+
+static void a_key_moves_to_another_consumer_in_one_sweep(void **state)
+{
+        struct roster *roster = make(1);
+        struct credential found;
+        (void)state;
+        assert_int_equal(add_consumer(roster, "acme"), ERR_ok);
+        assert_int_equal(add_consumer(roster, "other"), ERR_ok);
+        assert_int_equal(add_key(roster, "acme", "key"), ERR_ok);
+        assert_int_equal(add_key(roster, "other", "key"), ERR_exists);
+        roster_mark(roster, ROSTER_FILE);
+        assert_int_equal(add_consumer(roster, "acme"), ERR_ok);
+        assert_int_equal(add_consumer(roster, "other"), ERR_ok);
+        assert_int_equal(add_key(roster, "other", "key"), ERR_ok);
+        assert_int_equal(add_key(roster, "acme", "key"), ERR_exists);
+        roster_sweep(roster, ROSTER_FILE);
+        assert_int_equal(roster_find(roster, S("key"), 0, &found), ROSTER_KNOWN);
+        assert_true(str_is(found.consumer->name, "other"));
+        assert_int_equal(roster_counts(roster).keys, 1);
+        roster_free(roster);
+}
+
+static void what_the_house_says_outlives_what_the_file_says(void **state)
+{
+        struct roster *roster = make(1);
+        struct consumer barred = {.name = S("acme"), .origin = ROSTER_HOUSE, .is_blocked = true};
+        struct roster_key ending = {.seal = seal_make(&secret, S("key")),
+                                    .consumer = S("acme"),
+                                    .expires_s = 1,
+                                    .origin = ROSTER_HOUSE};
+        (void)state;
+        assert_int_equal(add_consumer(roster, "acme"), ERR_ok);
+        assert_int_equal(add_key(roster, "acme", "key"), ERR_ok);
+        assert_int_equal(add_key(roster, "acme", "other key"), ERR_ok);
+        assert_int_equal(roster_put_consumer(roster, &barred), ERR_ok);
+        assert_int_equal(roster_put_key(roster, &ending), ERR_ok);
+        roster_mark(roster, ROSTER_FILE);
+        assert_int_equal(add_consumer(roster, "acme"), ERR_ok);
+        assert_int_equal(add_key(roster, "acme", "key"), ERR_ok);
+        assert_int_equal(add_key(roster, "acme", "other key"), ERR_ok);
+        roster_sweep(roster, ROSTER_FILE);
+        assert_int_equal(find(roster, "other key"), ROSTER_BLOCKED);
+        assert_int_equal(find(roster, "key"), ROSTER_EXPIRED);
         roster_free(roster);
 }
 
@@ -368,6 +413,8 @@ int main(void)
                 cmocka_unit_test(the_keys_of_a_removed_consumer_never_belong_to_a_later_one),
                 cmocka_unit_test(what_cannot_be_is_refused),
                 cmocka_unit_test(a_sweep_removes_what_was_not_put_again_and_only_of_its_origin),
+                cmocka_unit_test(a_key_moves_to_another_consumer_in_one_sweep),
+                cmocka_unit_test(what_the_house_says_outlives_what_the_file_says),
                 cmocka_unit_test(what_was_found_lasts_until_the_turn_ends_and_is_freed_after),
                 cmocka_unit_test(changes_without_end_take_no_more_memory),
                 cmocka_unit_test(readers_see_whole_entries_while_all_changes),
