@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum call {
@@ -41,6 +42,7 @@ struct rule {
 };
 
 static struct rule *rules;
+static const int64_t *clock_ahead; /* seconds */
 
 __attribute__((constructor)) static void map_rules(void)
 {
@@ -51,10 +53,12 @@ __attribute__((constructor)) static void map_rules(void)
         void *(*real_mmap)(void *, size_t, int, int, int, off_t) = dlsym(RTLD_NEXT, "mmap");
         int fd = real_open(path, O_RDWR | O_CLOEXEC);
         void *memory = fd < 0 ? MAP_FAILED
-                              : real_mmap(NULL, sizeof(struct rule) * CALL_COUNT,
+                              : real_mmap(NULL, sizeof(struct rule) * CALL_COUNT + sizeof(int64_t),
                                           PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (memory != MAP_FAILED)
+        if (memory != MAP_FAILED) {
                 rules = memory;
+                clock_ahead = (const int64_t *)(const void *)(rules + CALL_COUNT);
+        }
         if (fd >= 0)
                 close(fd);
 }
@@ -131,6 +135,18 @@ int openat(int dir, const char *path, int flags, ...)
         if (real == NULL)
                 real = (int (*)(int, const char *, int, ...))dlsym(RTLD_NEXT, "openat");
         return fails(OPENAT) ? -1 : real(dir, path, flags, mode);
+}
+
+/* The calendar of another day; what runs steadily is left alone. */
+int clock_gettime(clockid_t clock, struct timespec *time)
+{
+        static int (*real)(clockid_t, struct timespec *);
+        if (real == NULL)
+                real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+        int result = real(clock, time);
+        if (clock_ahead != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+                time->tv_sec += __atomic_load_n(clock_ahead, __ATOMIC_RELAXED);
+        return result;
 }
 
 /* A machine with less memory than this one. */

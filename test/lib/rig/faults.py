@@ -5,6 +5,7 @@
     calls.fail("send", errno.ENOBUFS, skip=3, count=1)
     calls.fail("send", -2500)                   it takes 2,500 ms, and is done then
     calls.hits("accept4")                       how many failed so far
+    calls.set_clock(3600)                       the calendar is that many seconds ahead
 """
 import ctypes
 import errno
@@ -47,6 +48,7 @@ class Syscalls:
         self.file.truncate(mmap.PAGESIZE)
         self.memory = mmap.mmap(self.file.fileno(), mmap.PAGESIZE)
         self.rules = (Rule * len(CALLS)).from_buffer(self.memory)
+        self.clock = ctypes.c_int64.from_buffer(self.memory, ctypes.sizeof(self.rules))
 
     def environment(self):
         return {"LD_PRELOAD": str(library("fault")), "GATE_TEST_FAULTS": self.file.name}
@@ -59,6 +61,9 @@ class Syscalls:
     def heal(self, call=None):
         for name in [call] if call else CALLS:
             self.rules[CALLS.index(name)].count = 0
+
+    def set_clock(self, seconds):
+        self.clock.value = seconds
 
     def hits(self, call):
         return self.rules[CALLS.index(call)].hits
