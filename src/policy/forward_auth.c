@@ -167,6 +167,13 @@ const struct policy policy_forward_auth = {
         .on_request = on_request,
         .examples =
                 (const struct example[]){
+                        {"Who is let in, passes", "forward_auth: http://10.0.1.1/check",
+                         "GET /orders HTTP/1.1", .status = 200, .has = "X-Got-Target: /orders"},
+                        {"What it says of the caller is sent on, in place of the caller's word",
+                         "forward_auth: { url: \"http://10.0.1.1/check\", "
+                         "response_headers: [X-Got-Target] }",
+                         "GET /orders HTTP/1.1\nX-Got-Target: mine", .status = 200,
+                         .has = "X-Got-X-Got-Target: /check"},
                         {"Where nobody answers, nobody passes",
                          "forward_auth: { url: \"http://127.0.0.1:1/check\", timeout: 100ms }",
                          "GET / HTTP/1.1", .status = 503},

@@ -50,14 +50,15 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *state)
 {
         const struct conf *conf = c;
         (void)state;
+        /* Both are made of what there was before: {path} is the same in both. */
+        struct str path = ex_fill_target(ex, conf->path, FILL_PATH);
+        struct str query = ex_fill_target(ex, conf->query, FILL_QUERY);
         if (conf->path.ptr != NULL) {
-                struct str path = ex_fill_target(ex, conf->path, FILL_PATH);
                 if (!ex_set_path(ex, path))
                         return ex_deny(ex, REASON_bad_request, "%s", "");
                 ex_note(ex, "path " STR_FMT, STR_ARG(path));
         }
         if (conf->has_query) {
-                struct str query = ex_fill_target(ex, conf->query, FILL_QUERY);
                 while (str_starts(query, S("?")) || str_starts(query, S("&")))
                         query = str_skip(query, 1);
                 ex_set_query(ex, query.len == 0 ? STR_NONE : query);
@@ -88,18 +89,21 @@ const struct policy policy_rewrite = {
         .prepare = prepare,
         .weigh = weigh,
         .on_request = on_request,
-        .examples = (const struct example[]){{"A prefix is put in front", "rewrite: \"/v2{path}\"",
-                                              "GET /things?a=b HTTP/1.1", .status = 200,
-                                              .has = "X-Got-Target: /v2/things?a=b"},
-                                             {"The query is replaced", "rewrite: { query: c=d }",
-                                              "GET /things?a=b HTTP/1.1", .status = 200,
-                                              .has = "X-Got-Target: /things?c=d"},
-                                             {"The query is added to",
-                                              "rewrite: { query: \"{query}&c=d\" }",
-                                              "GET /things?a=b HTTP/1.1", .status = 200,
-                                              .has = "X-Got-Target: /things?a=b&c=d"},
-                                             {"The query is removed", "rewrite: { query: off }",
-                                              "GET /things?a=b HTTP/1.1", .status = 200,
-                                              .has = "X-Got-Target: /things"},
-                                             {0}},
+        .examples =
+                (const struct example[]){
+                        {"A prefix is put in front", "rewrite: \"/v2{path}\"",
+                         "GET /things?a=b HTTP/1.1", .status = 200,
+                         .has = "X-Got-Target: /v2/things?a=b"},
+                        {"The query is replaced", "rewrite: { query: c=d }",
+                         "GET /things?a=b HTTP/1.1", .status = 200,
+                         .has = "X-Got-Target: /things?c=d"},
+                        {"The query is added to", "rewrite: { query: \"{query}&c=d\" }",
+                         "GET /things?a=b HTTP/1.1", .status = 200,
+                         .has = "X-Got-Target: /things?a=b&c=d"},
+                        {"Path and query are made of what was asked for",
+                         "rewrite: { path: /find, query: \"for={path}\" }", "GET /things HTTP/1.1",
+                         .status = 200, .has = "X-Got-Target: /find?for=/things"},
+                        {"The query is removed", "rewrite: { query: off }",
+                         "GET /things?a=b HTTP/1.1", .status = 200, .has = "X-Got-Target: /things"},
+                        {0}},
 };
