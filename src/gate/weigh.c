@@ -63,9 +63,10 @@ static void weigh_pair(struct compile *compile, const struct prepared *floor,
         const struct policy *policy = value->policy;
         struct bound *bound = bound_of(compile, floor, value);
         struct weighing weighing = {value->node, compile, floor, value};
-        if (!bound->is_weighed && value->is_off)
+        /* Without a step nothing is bounded; `off` of terms is one of their values. */
+        if (!bound->is_weighed && value->is_off && policy->stage != STAGE_TERMS)
                 weigh_idle(&weighing, value->node);
-        else if (!bound->is_weighed && policy->weigh != NULL)
+        else if (!bound->is_weighed && !value->is_off && policy->weigh != NULL)
                 policy->weigh(&weighing, floor->conf, value->conf);
         bound->is_weighed = true;
         for (struct bound_idle *entry = bound->idles; entry != NULL; entry = entry->next) {
