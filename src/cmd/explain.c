@@ -219,6 +219,7 @@ static int play(struct call *call, struct rehearsal *rehearsal, const struct ask
 {
         struct text request = text_grow(&call->arena, REQUEST_MAX);
         struct cue cue = {.is_secure = asked->is_secure};
+        struct explain_live live = {0};
         struct played *played = arena_new(&call->arena, struct played);
         int code = EXIT_done;
         if (!find_caller(call, &cue.caller) ||
@@ -228,8 +229,14 @@ static int play(struct call *call, struct rehearsal *rehearsal, const struct ask
                 return code;
         if (request.is_cut)
                 return call_fail(call, EXIT_data, NULL, "the request is too large to be explained");
+        if (call_has(call, "live") && !explain_live_begin(call, &live, &code))
+                return code;
+        if (live.call != NULL)
+                cue.counted = (struct counted){&live, explain_live_ahead};
         cue.request = text_str(&request);
         rehearsal_play(rehearsal, &cue, played);
+        if (live.code != EXIT_done)
+                return live.code;
         struct explained explained = {
                 .call = call,
                 .snapshot = rehearsal_snapshot(rehearsal),
@@ -237,6 +244,7 @@ static int play(struct call *call, struct rehearsal *rehearsal, const struct ask
                 .url = call->operands[call->operands_count - 1],
                 .listener = cue.listener,
                 .played = played,
+                .live = live.call != NULL ? &live : NULL,
         };
         if (call->is_json)
                 explain_show_json(&explained);
@@ -289,6 +297,9 @@ const struct command command_explain = {
                          .text = "Through this listener; else one that has the URL's port and "
                                  "knows its "
                                  "host."},
+                        {"live",
+                         .text = "Begin limits where they stand in the running gate, and say what "
+                                 "it served and how its servers are."},
                         {"exit-code", .text = "Exit with 1 when the gateway refuses the request."},
                         {0}},
         .paragraphs = COMMAND_TEXT(
@@ -296,7 +307,8 @@ const struct command command_explain = {
                 "in memory, by the code that serves callers. Nothing is sent anywhere: the "
                 "upstream "
                 "is taken to answer 200, and so is what policies ask elsewhere. Limits begin "
-                "unused.",
+                "unused; with --live they begin as a running gate has counted (but those per "
+                "credential), and the request is not counted there.",
                 "Each line has its place in the configuration; `enforced` marks a floor, `was` "
                 "what "
                 "a lower level took the place of. With --verbose it also shows what the upstream "
@@ -306,9 +318,11 @@ const struct command command_explain = {
                                             "Would acme's order go through?"},
                                            {"gate explain /orders --ip 203.0.113.9 -v",
                                             "Without a key, from that address."},
+                                           {"gate explain /orders --as acme --live",
+                                            "What has acme left, now?"},
                                            {"gate explain /health --exit-code -q",
                                             "As a test of the configuration."},
                                            {0}},
-        .exits = COMMAND_EXITS(EXIT_no, EXIT_missing, EXIT_config),
+        .exits = COMMAND_EXITS(EXIT_no, EXIT_missing, EXIT_unavailable, EXIT_config),
         .run = run,
 };

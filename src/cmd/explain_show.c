@@ -1,8 +1,9 @@
 /* explain_show.c -- what a played request met, for people and as JSON. */
 #include "cmd/explain_int.h"
 #include "cmd/levels.h"
+#include "cmd/show.h"
 
-enum { OUT_MAX = 8 << 20, NAME_WIDTH = 12, TEXT_WIDTH = 46, SHOWN_MAX = 60 };
+enum { OUT_MAX = 8 << 20, NAME_WIDTH = 12, TEXT_WIDTH = 46, SHOWN_MAX = 60, HASH_SHOWN = 12 };
 
 /* How a policy of the chain did. */
 enum outcome {
@@ -202,6 +203,8 @@ static void put_line(const struct explained *explained, struct text *out, const 
         put_padded(out, text, TEXT_WIDTH);
         put_padded(out, row->is_floor ? S(" enforced ") : S(" "), 11);
         text_put(out, plain(explained, row->place));
+        while (out->len > 0 && out->at[out->len - 1] == ' ')
+                out->len--;
         if (row->was.len > 0)
                 text_format(out, "  (was " STR_FMT ", " STR_FMT ")",
                             STR_ARG(plain(explained, row->was)),
@@ -281,6 +284,26 @@ static struct str upstream_place(const struct explained *explained)
         return conf != NULL ? thing_place(explained, conf->node) : place_text(explained, node);
 }
 
+/* What a running gate says of the same route. */
+static void put_live(const struct explained *explained, struct text *out)
+{
+        struct arena *arena = &explained->call->arena;
+        struct text text = text_grow(arena, 1024);
+        struct live_facts facts;
+        explain_live_facts(explained->live, explained->snapshot, explained->played->route, &facts);
+        put_way(explained, out, "live",
+                facts.is_same ? S("this configuration is in force")
+                              : arena_format(arena, "ANOTHER configuration is in force: " STR_FMT,
+                                             STR_ARG(str_first(facts.hash, HASH_SHOWN))),
+                explained->live->gateway.place.text);
+        text_format(&text, "%llu requests, ", (unsigned long long)facts.requests);
+        show_milli(&text, facts.milli_per_second);
+        text_format(&text, "/s, %llu limited; %u of %u servers healthy%s",
+                    (unsigned long long)facts.limited, facts.healthy, facts.targets,
+                    facts.is_open ? ", CIRCUIT OPEN" : "");
+        put_way(explained, out, "", text_str(&text), STR_NONE);
+}
+
 static void put_route(const struct explained *explained, struct text *out)
 {
         enum { ROWS_MAX = PLAYED_STEPS + 64 };
@@ -307,6 +330,8 @@ static void put_route(const struct explained *explained, struct text *out)
                         arena_format(arena, STR_FMT STR_FMT, STR_ARG(sent_text(explained)),
                                      STR_ARG(others_text(explained))),
                         upstream_place(explained));
+        if (explained->live != NULL)
+                put_live(explained, out);
 }
 
 static void put_answer(const struct explained *explained, struct text *out)
@@ -426,6 +451,32 @@ static void put_policies(const struct explained *explained, struct json_build *b
         json_end(build);
 }
 
+static void put_number(struct json_build *build, struct str key, uint64_t number)
+{
+        json_put_key(build, key);
+        json_put_i64(build, (int64_t)number);
+}
+
+static void put_live_json(const struct explained *explained, struct json_build *build)
+{
+        struct live_facts facts;
+        explain_live_facts(explained->live, explained->snapshot, explained->played->route, &facts);
+        json_put_key(build, S("live"));
+        json_begin(build, JSON_OBJECT);
+        put_member(build, "gateway", explained->live->gateway.place.text);
+        put_member(build, "version", facts.version);
+        put_member(build, "hash", facts.hash);
+        json_put_key(build, S("same"));
+        json_put_bool(build, facts.is_same);
+        put_number(build, S("requests"), facts.requests);
+        put_number(build, S("rate_limited"), facts.limited);
+        put_number(build, S("targets"), facts.targets);
+        put_number(build, S("healthy"), facts.healthy);
+        json_put_key(build, S("circuit_open"));
+        json_put_bool(build, facts.is_open);
+        json_end(build);
+}
+
 static void put_answer_json(const struct explained *explained, struct json_build *build)
 {
         const struct played *played = explained->played;
@@ -465,6 +516,8 @@ void explain_show_json(const struct explained *explained)
                 put_object(&build, "route", route->name, thing_place(explained, route->node));
                 put_member(&build, "consumer", played->consumer);
                 put_policies(explained, &build);
+                if (explained->live != NULL)
+                        put_live_json(explained, &build);
         }
         json_put_key(&build, S("upstream"));
         if (played->sent.len > 0)

@@ -1,5 +1,5 @@
-/* admin_tell.c -- /livez, /readyz and /metrics, and the numbers that nobody counts but the steward
- * knows. */
+/* admin_tell.c -- /livez, /readyz, /limits and /metrics, and the numbers that nobody counts but the
+ * steward knows. */
 #include "gate/admin_int.h"
 #include "gate/exposition.h"
 #include "io/usage.h"
@@ -52,6 +52,50 @@ void serve_readyz(struct visit *visit)
                                     state.is_draining ? "draining\n" : "",
                                     STR_ARG(str_first(state.not_ready, 4096)));
         visit_answer(visit, status, PLAIN, text);
+}
+
+/* ---- limits ---- */
+
+/* What stands in hexadecimal; STR_NONE when it is none. */
+static struct str read_hex(struct visit *visit, struct str text)
+{
+        char *bytes = arena_alloc(visit_arena(visit), text.len / 2 + 1);
+        for (size_t i = 0; i < text.len; i += 2) {
+                int high = char_hex(text.ptr[i]);
+                int low = i + 1 < text.len ? char_hex(text.ptr[i + 1]) : -1;
+                if (high < 0 || low < 0)
+                        return STR_NONE;
+                bytes[i / 2] = (char)(high << 4 | low);
+        }
+        return str_from(bytes, text.len / 2);
+}
+
+void serve_limits(struct visit *visit)
+{
+        const struct gate *gate = visit->admin->gate;
+        struct str limit = visit_parameter(visit, "limit"), kind = visit_parameter(visit, "kind");
+        struct who who = {
+                .text = read_hex(visit, visit_parameter(visit, "who")),
+                .is_proved = str_is(visit_parameter(visit, "proved"), "1"),
+        };
+        const struct bucket_table *table = who.is_proved ? &gate->known : &gate->strangers;
+        if (limit.len == 0 || kind.len != 1 || who.text.ptr == NULL || table->header == NULL) {
+                visit_deny(visit, REASON_bad_request,
+                           "limit, kind and who, in hexadecimal, say whose count of which limit");
+                return;
+        }
+        who.kind = kind.ptr[0];
+        struct limit_keys keys = {.known = bucket_limit(&gate->known, limit),
+                                  .strangers = bucket_limit(&gate->strangers, limit)};
+        struct bucket_answer answer = bucket_take(table, limit_cell(&keys, &who), &bucket_time, 0,
+                                                  loop_now(visit->admin->http.loop));
+        struct text out = text_grow(visit_arena(visit), 256);
+        struct json_put put = json_put_on(&out);
+        put_begin(&put, '{');
+        put_decimal_at(&put, "ahead", answer.reset_ns, 9);
+        put_end(&put, '}');
+        text_char(&out, '\n');
+        visit_answer(visit, 200, JSON, text_str(&out));
 }
 
 /* ---- metrics ---- */

@@ -112,11 +112,19 @@ uint64_t bucket_used(const struct bucket_table *table, uint64_t now_ns)
 
 /* ---- rates ---- */
 
+#define TOLERANCE_MAX (30 * 366 * 86400 * (uint64_t)1000000000)
+
+const struct bucket_rate bucket_time = {
+        .interval_ns = 1,
+        .tolerance_ns = TOLERANCE_MAX,
+        .burst = TOLERANCE_MAX,
+        .inverse = UINT64_MAX,
+};
+
 enum err bucket_rate_make(uint64_t count, uint64_t period_ns, uint64_t burst,
                           struct bucket_rate *ret_rate)
 {
-        static const uint64_t BURST_MAX = 1000000000000,
-                              TOLERANCE_MAX = 30 * 366 * 86400 * (uint64_t)1000000000;
+        static const uint64_t BURST_MAX = 1000000000000;
         uint64_t tolerance;
         if (count == 0 || period_ns == 0 || burst == 0 || burst > BURST_MAX || count > period_ns)
                 return ERR_range;

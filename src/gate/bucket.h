@@ -74,6 +74,10 @@ struct hash_key bucket_limit(const struct bucket_table *table, struct str identi
 struct bucket_answer bucket_take(const struct bucket_table *table, struct hash128 cell,
                                  const struct bucket_rate *rate, uint64_t cost, uint64_t now_ns);
 
+/* A rate whose units are nanoseconds, for looking at a cell: taken with a cost of 0, reset_ns is
+ * how far it is ahead of now, whatever its limit; with another cost it is that much further. */
+extern const struct bucket_rate bucket_time;
+
 /* Puts back what a bucket_take admitted, for work that was not done after all. */
 void bucket_give(const struct bucket_table *table, struct hash128 cell,
                  const struct bucket_rate *rate, uint64_t cost, uint64_t now_ns);

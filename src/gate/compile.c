@@ -208,6 +208,7 @@ struct limit_keys prepare_limit(const struct prepare *prepare)
         struct limit_keys keys = {0};
         if (prepare->gate == NULL)
                 return keys;
+        keys.identity = prepare->identity;
         keys.known = bucket_limit(&prepare->gate->known, prepare->identity);
         keys.strangers = bucket_limit(&prepare->gate->strangers, prepare->identity);
         return keys;

@@ -178,6 +178,22 @@ enum key_answer ex_find_key(struct exchange *ex, struct str key)
         return KEY_KNOWN;
 }
 
+struct hash128 limit_cell(const struct limit_keys *keys, const struct who *who)
+{
+        struct hash_key key = who->is_proved ? keys->known : keys->strangers;
+        key.k0 ^= (uint64_t)who->kind;
+        return hash_siphash24_128(&key, who->text.ptr, who->text.len);
+}
+
+struct hash128 ex_cell(struct exchange *ex, const struct limit_keys *keys, const struct who *who)
+{
+        struct hearing *hearing = trip_of(ex)->hearing;
+        struct hash128 cell = limit_cell(keys, who);
+        if (hearing != NULL && hearing->count != NULL)
+                hearing->count(hearing, keys, who, cell);
+        return cell;
+}
+
 const struct bucket_table *ex_buckets(const struct exchange *ex, bool is_proved)
 {
         const struct gate *gate = worker_of(ex)->gate;

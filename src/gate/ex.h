@@ -78,7 +78,24 @@ struct str ex_request_id(const struct exchange *ex);
 enum key_answer { KEY_UNKNOWN, KEY_EXPIRED, KEY_BLOCKED, KEY_KNOWN };
 enum key_answer ex_find_key(struct exchange *ex, struct str key);
 
-/* Cells of those who proved who they are, or of strangers: who cannot crowd out the others. */
+/* A limit's stable identity ("api/orders/rate_limit"), and its key in the table of those who proved
+ * who they are and in that of strangers, who cannot crowd out the others. */
+struct limit_keys {
+        struct hash_key known, strangers;
+        struct str identity;
+};
+
+/* Who is counted by a limit. */
+struct who {
+        struct str text;
+        char kind; /* texts of different kinds never meet */
+        bool is_proved;
+};
+
+struct hash128 limit_cell(const struct limit_keys *keys, const struct who *who);
+
+/* The same, for a request that is about to be counted there. */
+struct hash128 ex_cell(struct exchange *ex, const struct limit_keys *keys, const struct who *who);
 const struct bucket_table *ex_buckets(const struct exchange *ex, bool is_proved);
 uint64_t ex_now(const struct exchange *ex);  /* ns, monotonic, for intervals and cells */
 uint64_t ex_wall(const struct exchange *ex); /* ns since 1970 */

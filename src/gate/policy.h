@@ -86,11 +86,7 @@ const struct route *prepare_outlet(const struct prepare *prepare, const struct u
  * there is no such API. */
 void prepare_api(const struct prepare *prepare, struct str api, struct str *path);
 
-/* The cell key of a limit in both tables; zero when only checking. */
-struct limit_keys {
-        struct hash_key known, strangers;
-};
-
+/* The keys of a limit; zero when only checking. */
 struct limit_keys prepare_limit(const struct prepare *prepare);
 
 /* A worked example: manual and test at once. Run on an exchange made of memory against an upstream

@@ -76,6 +76,20 @@ static void on_note(struct hearing *hearing, uint16_t step, struct str text)
                 *note = arena_str(&rehearsal->arena, text);
 }
 
+/* The limit finds in its cell what was counted elsewhere. */
+static void on_count(struct hearing *hearing, const struct limit_keys *keys, const struct who *who,
+                     struct hash128 cell)
+{
+        struct rehearsal *rehearsal = container_of(hearing, struct rehearsal, hearing);
+        const struct counted *counted = &rehearsal->play->cue->counted;
+        struct gate *gate = &rehearsal->gate;
+        if (counted->ahead_ns == NULL)
+                return;
+        uint64_t ahead = counted->ahead_ns(counted->arg, keys->identity, who);
+        bucket_take(who->is_proved ? &gate->known : &gate->strangers, cell, &bucket_time, ahead,
+                    loop_now(rehearsal->loop));
+}
+
 static void site_begin(struct exchange *ex)
 {
         struct rehearsal *rehearsal = rehearsal_of(ex);
@@ -401,6 +415,7 @@ struct rehearsal *rehearsal_make(struct bundle *bundle, bool is_whole)
         rehearsal->arena = arena;
         rehearsal->is_whole = is_whole;
         rehearsal->hearing.note = on_note;
+        rehearsal->hearing.count = on_count;
         make_gate(rehearsal, bundle);
         rehearsal->snapshot = bundle_compile(bundle, &rehearsal->gate);
         if (rehearsal->snapshot == NULL) {

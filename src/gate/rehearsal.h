@@ -24,11 +24,19 @@ const struct snapshot *rehearsal_snapshot(const struct rehearsal *rehearsal);
  */
 struct str rehearsal_key(struct rehearsal *rehearsal, struct str consumer);
 
+/* How far a cell is ahead of now elsewhere, in a gate that runs: ns. Asked when a limit is about to
+ * count. */
+struct counted {
+        void *arg;
+        uint64_t (*ahead_ns)(void *arg, struct str limit, const struct who *who);
+};
+
 struct cue {
-        struct str request; /* all its bytes */
-        uint32_t listener;  /* its index in the snapshot */
-        bool is_secure;     /* as if over TLS */
-        struct addr caller; /* who is connected */
+        struct str request;     /* all its bytes */
+        uint32_t listener;      /* its index in the snapshot */
+        bool is_secure;         /* as if over TLS */
+        struct addr caller;     /* who is connected */
+        struct counted counted; /* zero: limits begin unused */
 };
 
 enum { PLAYED_STEPS = 256 };

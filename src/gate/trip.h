@@ -86,6 +86,9 @@ struct words {
 /* Somebody who wants to know what happens: `gate explain`, the tests of examples. */
 struct hearing {
         void (*note)(struct hearing *hearing, uint16_t step, struct str text);
+        /* A limit is about to count somebody in that cell; may be NULL. */
+        void (*count)(struct hearing *hearing, const struct limit_keys *keys, const struct who *who,
+                      struct hash128 cell);
 };
 
 struct trip {

@@ -20,6 +20,7 @@ struct conf {
         struct str policy_item; /* `"orders";q=100;w=60` */
         struct str name;        /* `"orders"` */
         struct str sentence;    /* for who is refused */
+        struct str shown;       /* `100/min per consumer` */
 };
 
 struct state {
@@ -47,6 +48,9 @@ static void describe(const struct prepare *prepare, struct conf *conf)
                 text_format(&out, ", %lld at once", (long long)conf->burst);
         text_char(&out, '.');
         conf->sentence = text_str(&out);
+        out = text_grow(prepare->arena, 512);
+        rate_write(&conf->rate, &out);
+        conf->shown = text_str(&out);
         conf->policy_item = arena_format(prepare->arena, STR_FMT ";q=%lld;w=%llu",
                                          STR_ARG(conf->name), (long long)conf->burst,
                                          (unsigned long long)seconds(conf->bucket.tolerance_ns));
@@ -102,13 +106,6 @@ static enum stage stage_of(const void *c)
 
 /* ---- requests ---- */
 
-/* Who is counted. */
-struct who {
-        struct str text;
-        char kind; /* texts of different kinds never meet */
-        bool is_proved;
-};
-
 /* IPv6 callers own whole /64 networks, so such a network is one caller. */
 static struct who by_address(struct exchange *ex)
 {
@@ -150,14 +147,12 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *s)
         const struct conf *conf = c;
         struct state *state = s;
         struct who who = who_calls(ex, conf);
-        struct hash_key key = who.is_proved ? conf->keys.known : conf->keys.strangers;
-        key.k0 ^= (uint64_t)who.kind;
-        state->cell = hash_siphash24_128(&key, who.text.ptr, who.text.len);
+        state->cell = ex_cell(ex, &conf->keys, &who);
         state->is_proved = who.is_proved;
         state->answer = bucket_take(ex_buckets(ex, who.is_proved), state->cell, &conf->bucket, 1,
                                     ex_now(ex));
         state->is_counted = true;
-        ex_note(ex, STR_FMT ", %llu left", STR_ARG(conf->policy_item),
+        ex_note(ex, STR_FMT ", %llu left", STR_ARG(conf->shown),
                 (unsigned long long)state->answer.remaining);
         if (state->answer.is_admitted)
                 return VERDICT_PASS;

@@ -56,6 +56,6 @@ def test_the_reference_has_a_page_for_everything(folder):
     folder.gate("doc", "--write", "ref", code=0)
     names = {path.name for path in (folder.path / "ref").iterdir()}
     assert names == {"commands.md", "settings.md", "policies.md", "codes.md", "reasons.md",
-                     "metrics.md", "log.md", "exit-codes.md"}
+                     "metrics.md", "log.md", "admin.md", "exit-codes.md"}
     assert "## rate_limit" in folder.read("ref/policies.md")
     assert "| `E104` |" in folder.read("ref/codes.md")

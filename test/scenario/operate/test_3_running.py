@@ -340,3 +340,59 @@ def test_a_socket_of_another_user_is_told_as_that(running):
     run = subprocess.run([str(program), "ping", "--gateway", f"http://127.0.0.1:{running.admin}"],
                          env=environment, **nobody)
     assert run.returncode == 0, run.stderr
+
+
+# what is left, now
+
+def test_an_explanation_begins_where_the_gate_has_counted(running):
+    def explain(*arguments):
+        run = running.command("explain", "-c", running.file, "GET", "/x", "--as", "acme",
+                              *arguments)
+        return run.returncode, run.stdout
+
+    def rate_limit(code_and_text):
+        return json.loads(code_and_text[1])["policies"][1]["note"]
+    for _ in range(3):
+        assert running.get("/", KEY).status == 200
+    assert rate_limit(explain("--json")) == "5/min, 4 left"
+    live = explain("--live", "--json")
+    assert rate_limit(live) == "5/min, 1 left" == rate_limit(explain("--live", "--json"))
+    facts = json.loads(live[1])["live"]
+    assert facts["same"] is True and facts["requests"] == 3 and facts["rate_limited"] == 0
+    assert facts["targets"] == facts["healthy"] == 1 and facts["circuit_open"] is False
+    for _ in range(3):
+        running.get("/", KEY)
+    code, text = explain("--live", "--exit-code")
+    assert code == 1 and "✗ rate_limit" in text and "→ 429" in text
+    assert "this configuration is in force" in text and "1 of 1 servers healthy" in text
+    assert explain("--live", "--exit-code", "--ip", "198.51.100.7")[0] == 1
+    other = running.file.with_name("other.yaml")
+    other.write_text(running.file.read_text().replace("5/min", "5/h"))
+    text = running.command("explain", "-c", other, "/x", "--as", "acme", "--live").stdout
+    assert "ANOTHER configuration is in force" in text
+    assert "5/h, 3 left" in text  # a minute ahead is one of five in an hour
+
+
+def test_without_a_gate_nothing_is_explained_live(command, tmp_path):
+    (tmp_path / "gateway.yaml").write_text("apis: { a: { upstream: http://localhost:1 } }\n")
+    run = command("explain", "/a", "--live", "--gateway", str(tmp_path / "none.sock"))
+    assert run.returncode == 69 and "no gateway answers" in run.stderr
+
+
+def test_a_gate_on_a_terminal_says_where_it_listens(running):
+    config = running.directory / "second.yaml"
+    config.write_text(json.dumps({
+        "listeners": {"main": {"address": "127.0.0.1:0"}}, "admin": {"address": "off", "socket": str(running.directory / "second.sock")},
+        "apis": {"a": {"upstream": "http://127.0.0.1:1", "policies": {"auth": "none"}}}}))
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([str(running.binary), "run", "-c", str(config)], stdin=follower,
+                               stdout=follower, stderr=follower, start_new_session=True,
+                               env={**running.environment(), "TERM": "dumb"})
+    os.close(follower)
+    text = b""
+    while b"listening" not in text or not text.endswith(b"\n"):
+        text += os.read(leader, 65536)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) in (0, 143)
+    os.close(leader)
+    assert re.search(rb"listening +http://127\.0\.0\.1:\d+\r\n", text)

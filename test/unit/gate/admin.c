@@ -110,6 +110,33 @@ static void status_is_one_document(void **state)
         assert_int_equal(json_get(root, S("targets"))->len, 0);
 }
 
+static void what_a_caller_has_used_of_a_limit_is_told(void **state)
+{
+        size_t size = bucket_size(64);
+        char *memory = arena_zero(&arena, 1, size + 2 * CACHE_LINE);
+        struct who acme = {.text = S("acme"), .kind = 'c', .is_proved = true};
+        (void)state;
+        memory += -(uintptr_t)memory & (2 * CACHE_LINE - 1);
+        assert_int_equal(bucket_init(memory, size), ERR_ok);
+        assert_int_equal(bucket_map(memory, size, &gate.known), ERR_ok);
+        struct limit_keys keys = {.known = bucket_limit(&gate.known, S("api/a/rate_limit"))};
+        bucket_take(&gate.known, limit_cell(&keys, &acme), &bucket_time, 100000 * SEC,
+                    loop_now(world.loop));
+        struct str answer = get(SOCKET, "/limits?limit=api%2fa%2frate_limit&kind=c&proved=1"
+                                        "&who=61636d65");
+        assert_int_equal(status_of(answer), 200);
+        assert_true(str_starts(body_of(answer), S("{\"ahead\":99999.9")) ||
+                    str_starts(body_of(answer), S("{\"ahead\":100000")));
+        answer = get(SOCKET, "/limits?limit=api/a/rate_limit&kind=c&proved=1&who=61");
+        assert_str(body_of(answer), "{\"ahead\":0}\n");
+        static const char *const bad[] = {"/limits", "/limits?limit=x&kind=c&proved=1&who=6",
+                                          "/limits?limit=x&kind=cc&proved=1&who=61",
+                                          "/limits?limit=x&kind=c&proved=1&who=6g",
+                                          "/limits?limit=x&kind=a&who=61"};
+        for (size_t i = 0; i < countof(bad); i++)
+                assert_int_equal(status_of(get(SOCKET, bad[i])), 400);
+}
+
 static void rates_are_of_the_last_seconds(void **state)
 {
         (void)state;
@@ -192,6 +219,7 @@ static void the_address_is_read_only(void **state)
                 "POST /upgrade",
                 "POST /reopen",
                 "GET /logs",
+                "GET /limits?limit=api/a/rate_limit&kind=c&proved=1&who=61",
                 "PUT /consumers/acme",
                 "DELETE /consumers/acme",
                 "PUT /consumers/acme/keys",
@@ -431,6 +459,7 @@ int main(void)
                 TEST(metrics_of_any_size_are_told),
                 TEST(a_slow_reader_of_metrics_costs_little),
                 TEST(status_is_one_document),
+                TEST(what_a_caller_has_used_of_a_limit_is_told),
                 TEST(rates_are_of_the_last_seconds),
                 TEST(only_names_of_this_machine_are_answered),
                 TEST(web_pages_may_not_ask),

@@ -103,6 +103,20 @@ static void asking_takes_nothing_and_makes_no_cell(void **state)
         drop(&memory);
 }
 
+static void how_far_a_cell_is_ahead_can_be_read_and_carried_over(void **state)
+{
+        struct memory memory = make(100);
+        struct bucket_rate rate = rate_of(100, 86400 * SECOND, 100);
+        (void)state;
+        bucket_take(&memory.table, cell_of(1), &rate, 60, SECOND);
+        uint64_t ahead = bucket_take(&memory.table, cell_of(1), &bucket_time, 0, SECOND).reset_ns;
+        assert_int_equal(ahead, 60 * 864 * SECOND);
+        bucket_take(&memory.table, cell_of(2), &bucket_time, ahead, 5 * SECOND);
+        assert_int_equal(bucket_take(&memory.table, cell_of(2), &rate, 0, 5 * SECOND).remaining,
+                         40);
+        drop(&memory);
+}
+
 static void a_cost_takes_as_many_units_and_one_over_the_burst_is_always_refused(void **state)
 {
         struct memory memory = make(100);
@@ -517,6 +531,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_burst_is_admitted_and_then_the_pace),
                 cmocka_unit_test(asking_takes_nothing_and_makes_no_cell),
+                cmocka_unit_test(how_far_a_cell_is_ahead_can_be_read_and_carried_over),
                 cmocka_unit_test(
                         a_cost_takes_as_many_units_and_one_over_the_burst_is_always_refused),
                 cmocka_unit_test(what_is_given_back_can_be_taken_again_and_not_more),
