@@ -93,8 +93,9 @@ static void say_lines(const struct call *call)
         call_say(call, "  The configuration: %s demo --print. Ctrl-C ends it all.\n", name);
 }
 
-static void served(void)
+static void served(const struct binder *binder)
 {
+        (void)binder;
         const struct call *call = demo.call;
         launch_say(call, true, "listening", "http://localhost:%u/orders", demo.port);
         launch_say(call, true, "service", "http://localhost:%u/orders, a sample behind it",

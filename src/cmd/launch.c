@@ -155,7 +155,8 @@ void launch_settle(pid_t parent)
                 _exit(EXIT_done);
 }
 
-int launch_run(const struct call *call, struct str document, struct str path, void (*served)(void))
+int launch_run(const struct call *call, struct str document, struct str path,
+               void (*served)(const struct binder *binder))
 {
         static struct keeper_options options;
         options.start.document_fd = -1;

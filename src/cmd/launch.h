@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "cmd/command.h"
+#include "main/binder.h"
 
 enum { LAUNCH_PORTS = 100 }; /* how many are tried */
 
@@ -35,7 +36,8 @@ void launch_say(const struct call *call, bool is_well, const char *word, const c
 
 /* Runs a gate until it is stopped, and returns the exit code: of a document, which `path` is only a
  * name for, or (empty) of the configuration at `path`. `served` is called once it listens. */
-int launch_run(const struct call *call, struct str document, struct str path, void (*served)(void));
+int launch_run(const struct call *call, struct str document, struct str path,
+               void (*served)(const struct binder *binder));
 
 /* Makes the process that calls it, a child of `parent`, end with that; does not return when that
  * has ended already. Root gives up everything. Ctrl-C is the parent's business. */

@@ -422,8 +422,9 @@ static void say_try(struct call *call)
                 call_say(call, "  Try:  curl " STR_FMT "/", STR_ARG(url));
 }
 
-static void served(void)
+static void served(const struct binder *binder)
 {
+        (void)binder;
         struct call *call = plan.call;
         launch_say(call, true, "listening", STR_FMT "  →  " STR_FMT "%s", STR_ARG(own_url(call)),
                    STR_ARG(plan.urls[0]), plan.urls_count > 1 ? " and others" : "");

@@ -1,5 +1,7 @@
 /* run.c -- `gate run`: the server in the foreground. */
-#include "cmd/command.h"
+#include <unistd.h>
+
+#include "cmd/launch.h"
 #include "main/keeper.h"
 
 static bool set_path(char to[DATA_PATH_MAX], struct str value)
@@ -12,6 +14,21 @@ static bool set_path(char to[DATA_PATH_MAX], struct str value)
         return true;
 }
 
+/* ---- a word for who looks on ---- */
+
+static const struct call *on_terminal; /* the keeper's word comes without a call */
+
+static void served(const struct binder *binder)
+{
+        for (uint32_t i = 0; i < binder->count; i++) {
+                const struct door *door = &binder->doors[i];
+                struct str name = str_of(door->key);
+                str_cut(&name, '\t');
+                launch_say(on_terminal, true, str_is(name, "admin") ? "admin" : "listening", "%s%s",
+                           door->is_unix ? "" : "http://", door->real);
+        }
+}
+
 static int run(struct call *call)
 {
         static struct keeper_options options;
@@ -19,6 +36,10 @@ static int run(struct call *call)
         options.argc = call->argc;
         options.argv = call->argv;
         start->document_fd = -1;
+        if (isatty(STDERR_FILENO)) {
+                on_terminal = call;
+                options.served = served;
+        }
         start->workers = (uint64_t)call_number(call, "workers", 0);
         start->watching = call_has(call, "watch");
         start->core_dumps = call_has(call, "core-dumps");

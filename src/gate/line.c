@@ -202,7 +202,8 @@ static const char *colour_of(uint16_t status)
                                             : "32";
 }
 
-/* Three digits that say something: 1.23ms, 45.6ms, 789ms, 1.23s; 12us. */
+/* Three digits that say something: 1.23ms, 45.6ms, 789ms, 1.23s; 12.0us. What ends in the turn of
+ * the loop that it began in took no time that was measured. */
 static void put_duration(struct text *out, uint64_t ns)
 {
         static const struct {
@@ -212,6 +213,10 @@ static void put_duration(struct text *out, uint64_t ns)
         char memory[32];
         struct text text = text_over(memory, sizeof memory);
         size_t i = 0;
+        if (ns == 0) {
+                text_put(out, S("      -"));
+                return;
+        }
         while (i < countof(units) - 1 && ns < units[i].unit)
                 i++;
         uint64_t whole = ns / units[i].unit, rest = ns % units[i].unit;

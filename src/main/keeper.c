@@ -65,8 +65,8 @@ static void on_stop(struct keeper *keeper, int signo)
 {
         if (!keeper->is_stopping) {
                 struct child *child = child_serving(keeper);
-                say("stopping: requests in progress have %llu ms; once more to stop at once",
-                    (unsigned long long)(child == NULL ? 0 : child->drain_ms));
+                say("stopping: requests in progress have %llu s; once more to stop at once",
+                    (unsigned long long)(child == NULL ? 0 : (child->drain_ms + 999) / 1000));
                 keeper_stop(keeper, 0);
                 return;
         }
@@ -193,7 +193,7 @@ void keeper_child_ready(struct keeper *keeper, struct child *child)
         if (!keeper->has_served)
                 privs_keep_less();
         if (!keeper->has_served && keeper->served != NULL)
-                keeper->served();
+                keeper->served(&keeper->binder);
         keeper->has_served = true;
         notify_say(&keeper->notify, S("READY=1\nSTATUS=serving"));
         if (keeper->is_reload_due) {

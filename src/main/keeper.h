@@ -4,6 +4,7 @@
  * main/message.h. One thread, no allocation; while it lives, the door is open. */
 #pragma once
 
+#include "main/binder.h"
 #include "main/data.h"
 
 struct keeper_options {
@@ -13,7 +14,8 @@ struct keeper_options {
         uint64_t stall_ms;       /* how long its steward may be silent; 0: 30 s */
         int argc;                /* as main got them: shown again by the next binary */
         char **argv;
-        void (*served)(void); /* once, when it serves for the first time; NULL: nobody asks */
+        /* Once, when it serves for the first time; NULL: nobody asks. */
+        void (*served)(const struct binder *binder);
 };
 
 /* First thing in main: if this process was started by a keeper (as data process, as its heir in an

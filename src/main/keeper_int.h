@@ -89,7 +89,7 @@ struct keeper {
         int signals;
         int argc;
         char **argv;
-        void (*served)(void);
+        void (*served)(const struct binder *binder);
         int exit_code;
         bool is_stopping, has_served, is_reload_due;
         bool is_detached; /* nohup: the end of a terminal is nothing to it */
