@@ -382,7 +382,8 @@ def test_without_a_gate_nothing_is_explained_live(command, tmp_path):
 def test_a_gate_on_a_terminal_says_where_it_listens(running):
     config = running.directory / "second.yaml"
     config.write_text(json.dumps({
-        "listeners": {"main": {"address": "127.0.0.1:0"}}, "admin": {"address": "off", "socket": str(running.directory / "second.sock")},
+        "listeners": {"main": {"address": "127.0.0.1:0"}},
+        "admin": {"address": "off", "socket": str(running.directory / "second.sock")},
         "apis": {"a": {"upstream": "http://127.0.0.1:1", "policies": {"auth": "none"}}}}))
     leader, follower = pty.openpty()
     process = subprocess.Popen([str(running.binary), "run", "-c", str(config)], stdin=follower,
