@@ -526,7 +526,7 @@ static void on_proof(struct timer *timer)
 static void on_total(struct timer *timer)
 {
         struct clocks *clocks = container_of(timer, struct clocks, total);
-        exchange_fault(clocks->ex, REASON_upstream_timeout);
+        exchange_fault(clocks->ex, REASON_total_timeout);
 }
 
 static void on_sleep(struct timer *timer)

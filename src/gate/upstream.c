@@ -232,7 +232,9 @@ static bool is_blamed(const struct exchange *ex)
         case REASON_upstream_refused:
         case REASON_upstream_invalid:
         case REASON_upstream_cut:
+        case REASON_upstream_unreached:
         case REASON_upstream_timeout:
+        case REASON_upstream_stalled:
                 return !ex->back.is_stale;
         default:
                 return false;
@@ -242,7 +244,7 @@ static bool is_blamed(const struct exchange *ex)
 static bool was_unreached(const struct exchange *ex)
 {
         return ex->back.failure == REASON_upstream_refused ||
-               (ex->back.failure == REASON_upstream_timeout && !ex->back.is_begun);
+               ex->back.failure == REASON_upstream_unreached;
 }
 
 /* A standby that answers where the family in use does not takes its place: the steward does that
@@ -353,7 +355,9 @@ static uint64_t kind_of(const struct exchange *ex)
         case REASON_upstream_refused:
         case REASON_upstream_invalid:
         case REASON_upstream_cut:
+        case REASON_upstream_unreached:
         case REASON_upstream_timeout:
+        case REASON_upstream_stalled:
                 break;
         default:
                 return 0;
@@ -364,9 +368,9 @@ static uint64_t kind_of(const struct exchange *ex)
                 return 0;
         if (back->failure == REASON_upstream_cut && !back->is_heard)
                 return RETRY_ON_BROKEN;
-        if (back->failure == REASON_upstream_timeout && ex->res.head.status == 0)
-                return RETRY_ON_TIMEOUT;
-        return 0;
+        bool was_late = back->failure == REASON_upstream_timeout ||
+                        back->failure == REASON_upstream_stalled;
+        return was_late && ex->res.head.status == 0 ? RETRY_ON_TIMEOUT : 0;
 }
 
 /* How long the answer asks to wait; UINT64_MAX: too long for us, or a date. */

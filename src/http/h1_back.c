@@ -50,6 +50,12 @@ static bool awaits_continue(const struct exchange *ex)
         return ex->req.head.expects_continue && ex->req.body.passed == 0;
 }
 
+/* It has all it needs to answer, and has not begun. */
+static bool owes_head(const struct exchange *ex, const struct h1_flow *flow)
+{
+        return !flow->is_head_in && (flow->is_out_over || awaits_continue(ex));
+}
+
 /* What the peer owes us next: something of its answer, or the head of it. The time of the latter
  * runs only once it has all it needs, so that a large body may take as long as it moves. */
 static void arm(struct conn *conn)
@@ -58,7 +64,7 @@ static void arm(struct conn *conn)
         const struct h1_flow *flow = flow_of(&ex->back);
         const struct timeouts *timeouts = ex->timeouts;
         uint64_t due = exchange_due(ex, timeouts->idle);
-        if (!flow->is_head_in && (flow->is_out_over || awaits_continue(ex))) {
+        if (owes_head(ex, flow)) {
                 due = exchange_due(ex, timeouts->response);
                 if (ex->times.deadline != TIMER_NEVER)
                         due = u64_min(due, ex->times.deadline + loop_now(conn->http->loop) -
@@ -345,6 +351,15 @@ static bool is_excused(struct conn *conn)
         return !flow->is_out_over && !awaits_continue(ex) && conn_moves(conn);
 }
 
+/* What it was that took too long. */
+static enum reason late(const struct conn *conn)
+{
+        const struct h1_flow *flow = flow_of(&conn->exchange->back);
+        if (flow == NULL)
+                return REASON_upstream_unreached;
+        return owes_head(conn->exchange, flow) ? REASON_upstream_timeout : REASON_upstream_stalled;
+}
+
 static void back_timeout(struct conn *conn)
 {
         if (conn->exchange == NULL)
@@ -352,7 +367,7 @@ static void back_timeout(struct conn *conn)
         else if (is_excused(conn))
                 arm(conn);
         else
-                fail(conn, REASON_upstream_timeout);
+                fail(conn, late(conn));
 }
 
 static void back_reset(struct exchange *ex, struct end *end, enum reason reason)

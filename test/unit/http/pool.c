@@ -369,7 +369,7 @@ static void connecting_has_its_own_time(void **state)
         assert_int_equal(guest_heard(&one).len, 0);
         world_run(&world, 300 * MS);
         assert_has(guest_heard(&one), "502");
-        assert_int_equal(seen.back.failure, REASON_upstream_timeout);
+        assert_int_equal(seen.back.failure, REASON_upstream_unreached);
         assert_false(seen.back.is_begun);
 }
 
