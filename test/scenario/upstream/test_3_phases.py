@@ -117,7 +117,6 @@ def test_Q328_a_service_that_takes_no_body_is_given_up(gate, server):
     sender.start()
     answer = c.read()
     assert (answer.status, answer.code) == (504, "upstream-stalled")
-    c.socket.shutdown(socket.SHUT_RDWR)
     sender.join()
 
 
