@@ -179,8 +179,8 @@ static bool spoil(struct guest *guest, struct asked *asked)
                 "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
                 "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
                 "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello",
-                "GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: "
-                "chunked\r\nHost: a\r\n\r\n0\r\n\r\n",
+                ("GET / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: "
+                 "chunked\r\nHost: a\r\n\r\n0\r\n\r\n"),
                 "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
                 "GET /\r\n\r\n"};
         asked->is_odd = true;
