@@ -30,6 +30,10 @@ struct http_limits {
 
 enum { LINGER_BYTES = 64 * 1024 };
 
+/* In a drain a front that was idle for less than this may have its next request on the way: it gets
+ * the answer, with the word that the connection ends. */
+#define RETIRE_NS 1000000000ull
+
 /* What callers' conns of one listener share, on one worker. It lives as long as the worker. */
 struct entrance {
         struct listener listener;
@@ -88,10 +92,11 @@ struct conn {
         struct partial *partial; /* a head that did not arrive whole */
         struct page *held;       /* bytes of the next requests */
         void *owner;             /* front: struct entrance; back: struct pool */
-        uint64_t since;          /* ns: when it was made */
+        uint64_t since;          /* ns: when a back was made, when a front became idle */
         uint8_t phase;
         bool is_front : 1;
         bool is_retiring : 1; /* no exchange after this one */
+        bool is_leaving : 1;  /* a front in a drain */
         bool is_reused : 1;   /* a back that has served before */
         bool has_ended : 1;   /* the peer sent its end */
         bool is_feeding : 1;  /* held bytes are being read */
@@ -112,7 +117,8 @@ void http_fini(struct http *http); /* every conn must be gone */
 must_use enum err entrance_open(struct entrance *entrance, struct http *http, int fd);
 void entrance_shut(struct entrance *entrance);
 
-/* No new requests on any front: idle ones close now, busy ones after their answer. */
+/* Fronts end: busy ones after an answer that says so, idle ones that have been idle for a while
+ * now, the others after one more request or RETIRE_NS. */
 void http_drain(struct http *http);
 
 /* Breaks off every exchange and closes every front: at the end. */

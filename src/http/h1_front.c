@@ -19,7 +19,9 @@ static void idle(struct conn *conn)
         conn->queued = UINT32_MAX;
         conn->heads = 0;
         conn->lingered = 0;
-        conn_deadline(conn, entrance->limits.idle_ns);
+        conn->since = loop_now(conn->http->loop);
+        conn_deadline(conn, conn->is_leaving ? u64_min(RETIRE_NS, entrance->limits.idle_ns)
+                                             : entrance->limits.idle_ns);
 }
 
 /* The conn is free of its exchange: goes on with the next request, or ends. */
@@ -510,9 +512,15 @@ static void front_reset(struct exchange *ex, struct end *end, enum reason reason
 
 static void front_retire(struct conn *conn)
 {
-        conn->is_retiring = true;
-        if (conn->phase == CONN_IDLE && conn->partial == NULL && conn->held == NULL)
+        uint64_t now = loop_now(conn->http->loop), due = conn->since + RETIRE_NS;
+        bool is_first = !conn->is_leaving;
+        conn->is_leaving = true;
+        if (conn->phase != CONN_IDLE || conn->partial != NULL || conn->held != NULL)
+                return;
+        if (now >= due)
                 conn_linger(conn);
+        else if (is_first && due < conn->timer.due)
+                conn_deadline(conn, due - now);
 }
 
 const struct codec h1_front = {
