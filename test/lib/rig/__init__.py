@@ -5,6 +5,7 @@ Fixtures (rig/fixtures.py):
     server(...)   starts a recording upstream        → Server   (rig/server.py)
     gate(...)     starts the real binary             → Gate     (rig/gate.py)
     raw(port)     a socket that sends exact bytes    → Raw      (rig/client.py)
+    Traffic(g)    callers all the time           (rig/traffic.py)
     Door(...)     gate and upstream for a table of attacks (rig/door.py)
 
 A scenario reads like its promise:
@@ -29,7 +30,8 @@ from .faults import Allocations, SmallDisk, Syscalls
 from .gate import Gate
 from .http1 import Head, ProtocolFault, request
 from .server import Server, close, half_close, hold, reset, wait
+from .traffic import Traffic
 
 __all__ = ["Allocations", "Door", "Gate", "Head", "ProtocolFault", "Raw", "Response", "Server",
-           "SmallDisk", "Syscalls", "close", "half_close", "hold", "http1", "request", "reset",
-           "wait"]
+           "SmallDisk", "Syscalls", "Traffic", "close", "half_close", "hold", "http1", "request",
+           "reset", "wait"]
