@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +51,12 @@ enum err fdpass_send(int fd, const struct parcel *parcel)
         if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
                 return ERR_closed;
         return err_from_errno(errno);
+}
+
+bool fdpass_has_unread(int fd)
+{
+        int bytes = 0;
+        return ioctl(fd, TIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 /* Moves the descriptors of one record to `parcel`; those without room there are closed. */

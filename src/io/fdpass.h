@@ -25,5 +25,8 @@ must_use enum err fdpass_send(int fd, const struct parcel *parcel);
  * more than there was room for (its descriptors are closed then). */
 must_use enum err fdpass_take(int fd, struct parcel *parcel);
 
+/* True while the other end has not read all that was sent. */
+bool fdpass_has_unread(int fd);
+
 /* Waits until something is there to take, or the other end is gone: ERR_timeout. */
 must_use enum err fdpass_wait(int fd, int wait_ms);

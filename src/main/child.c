@@ -178,12 +178,29 @@ void child_tell_kind(struct keeper *keeper, struct child *child, enum message_ki
         child_tell(keeper, child, &keeper->message);
 }
 
+void child_command(struct keeper *keeper, struct child *child, enum message_kind kind)
+{
+        child->owed |= 1u << kind;
+        child_catch_up(keeper, child, true);
+}
+
+void child_catch_up(struct keeper *keeper, struct child *child, bool has_time)
+{
+        if (child->owed == 0 || child->fd < 0 || (has_time && fdpass_has_unread(child->fd)))
+                return;
+        uint32_t owed = child->owed;
+        child->owed = 0;
+        for (; owed != 0; owed &= owed - 1)
+                child_tell_kind(keeper, child, (enum message_kind)__builtin_ctz(owed));
+}
+
 void child_drain(struct keeper *keeper, struct child *child, enum drain why, uint64_t limit_ms)
 {
         message_init(&keeper->message, MESSAGE_DRAIN);
         keeper->message.head.a = limit_ms;
         keeper->message.head.b = (uint64_t)why;
         child->is_dismissed = true;
+        child->owed &= 1u << MESSAGE_REOPEN; /* it still writes logs */
         if (child->state == CHILD_SERVING || child->state == CHILD_DRAINING) {
                 child->state = CHILD_DRAINING;
                 child->due = keeper->now + limit_ms + GRACE_MS;

@@ -96,14 +96,14 @@ static void reload(struct keeper *keeper)
         if (child == NULL)
                 return;
         notify_reloading(&keeper->notify);
-        child_tell_kind(keeper, child, MESSAGE_RELOAD);
+        child_command(keeper, child, MESSAGE_RELOAD);
 }
 
 static void reopen(struct keeper *keeper)
 {
         for (size_t i = 0; i < CHILDREN_MAX; i++) {
                 if (keeper->children[i].state != CHILD_NONE)
-                        child_tell_kind(keeper, &keeper->children[i], MESSAGE_REOPEN);
+                        child_command(keeper, &keeper->children[i], MESSAGE_REOPEN);
         }
 }
 
@@ -198,7 +198,7 @@ void keeper_child_ready(struct keeper *keeper, struct child *child)
         notify_say(&keeper->notify, S("READY=1\nSTATUS=serving"));
         if (keeper->is_reload_due) {
                 keeper->is_reload_due = false;
-                child_tell_kind(keeper, child, MESSAGE_RELOAD);
+                child_command(keeper, child, MESSAGE_RELOAD);
         }
         if (is_upgrade && keeper->upgrade.is_on)
                 upgrade_finish(keeper);
@@ -329,6 +329,7 @@ static void look_at_clock(struct keeper *keeper)
                 struct child *child = &keeper->children[i];
                 if (child->state != CHILD_NONE && child->due <= keeper->now)
                         out_of_patience(keeper, child);
+                child_catch_up(keeper, child, true);
         }
         if (keeper->upgrade.is_on && keeper->upgrade.due <= keeper->now)
                 upgrade_failed(keeper, "it does not answer");
@@ -348,8 +349,11 @@ static uint64_t next_due(const struct keeper *keeper)
 {
         uint64_t due = UINT64_MAX;
         for (size_t i = 0; i < CHILDREN_MAX; i++) {
-                if (keeper->children[i].state != CHILD_NONE)
-                        due = u64_min(due, keeper->children[i].due);
+                const struct child *child = &keeper->children[i];
+                if (child->state != CHILD_NONE)
+                        due = u64_min(due, child->due);
+                if (child->owed != 0 && child->fd >= 0)
+                        due = u64_min(due, keeper->now + OWED_MS);
         }
         if (keeper->upgrade.is_on)
                 due = u64_min(due, keeper->upgrade.due);

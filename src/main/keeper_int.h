@@ -20,6 +20,7 @@ enum {
         TRIAL_MS = 5000,   /* for a new binary to say that it can take over */
         STEADY_MS = 10000, /* who served that long did not crash at once */
         GOOD_MS = 60000,   /* a configuration that served that long is good */
+        OWED_MS = 10,      /* between two looks at who has not read its commands */
         BACKOFF_MS = 100,  /* before the second restart; doubles */
         BACKOFF_MAX_MS = 5000,
         CRASHES_TO_LAST_GOOD = 3,
@@ -43,6 +44,7 @@ struct child {
         int fd;
         bool is_candidate; /* made of the next binary, which has not proved itself */
         bool is_dismissed; /* it was told to go */
+        uint32_t owed;     /* bits of message kinds: commands that wait until it reads */
         uint64_t generation;
         uint64_t began, ready; /* ms */
         uint64_t due;          /* ms, when patience ends; UINT64_MAX: never */
@@ -103,6 +105,12 @@ struct child *child_start(struct keeper *keeper, const struct image *image);
 /* Tells it something; ends it when it does not read. */
 void child_tell(struct keeper *keeper, struct child *child, const struct message *message);
 void child_tell_kind(struct keeper *keeper, struct child *child, enum message_kind kind);
+
+/* Tells it what means the same once or many times: while it has not read what it was told before,
+ * the command waits, once. */
+void child_command(struct keeper *keeper, struct child *child, enum message_kind kind);
+void child_catch_up(struct keeper *keeper, struct child *child, bool has_time);
+
 void child_drain(struct keeper *keeper, struct child *child, enum drain why, uint64_t limit_ms);
 void child_kill(struct keeper *keeper, struct child *child, int signo, uint64_t patience_ms);
 

@@ -104,6 +104,9 @@ void upgrade_finish(struct keeper *keeper)
 {
         char entry[32];
         int heritage = -1;
+        /* What is owed is no part of the heritage. */
+        for (size_t i = 0; i < CHILDREN_MAX; i++)
+                child_catch_up(keeper, &keeper->children[i], false);
         enum err err = heritage_write(keeper, &heritage);
         if (err == ERR_ok) {
                 snprintf(entry, sizeof entry, "keeper:%d", heritage);

@@ -234,6 +234,39 @@ static void a_status_cannot_tell_systemd_anything_else(void **state)
         drop(pair);
 }
 
+static unsigned told(int fd, enum message_kind kind)
+{
+        static struct message message;
+        unsigned count = 0;
+        while (message_take(fd, &message) == ERR_ok)
+                count += message.head.kind == kind;
+        return count;
+}
+
+/* A storm of signals finds it busy: that is no reason to replace it. */
+static void commands_wait_for_who_does_not_read_and_are_told_once(void **state)
+{
+        (void)state;
+        int pair[2];
+        struct child *child = add_child(pair);
+        for (int i = 0; i < 2000; i++) {
+                child_command(&keeper, child, MESSAGE_RELOAD);
+                child_command(&keeper, child, MESSAGE_REOPEN);
+        }
+        assert_int_equal(child->state, CHILD_SERVING);
+        assert_int_equal(told(pair[1], MESSAGE_RELOAD), 1); /* the first */
+        child_catch_up(&keeper, child, true);
+        assert_int_equal(child->owed, 0);
+        assert_int_equal(told(pair[1], MESSAGE_RELOAD), 1); /* all others */
+        child_command(&keeper, child, MESSAGE_REOPEN);
+        assert_int_equal(told(pair[1], MESSAGE_REOPEN), 1);
+        child_command(&keeper, child, MESSAGE_RELOAD);
+        child_command(&keeper, child, MESSAGE_REOPEN);
+        child_catch_up(&keeper, child, false); /* there is no later */
+        assert_int_equal(told(pair[1], MESSAGE_REOPEN), 1);
+        drop(pair);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -243,6 +276,8 @@ int main(void)
                 cmocka_unit_test_setup(
                         whatever_a_data_process_says_the_keeper_stays_within_its_limits, begin),
                 cmocka_unit_test_setup(a_status_cannot_tell_systemd_anything_else, begin),
+                cmocka_unit_test_setup(commands_wait_for_who_does_not_read_and_are_told_once,
+                                       begin),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
