@@ -50,6 +50,12 @@ def is_alive(pid):
     return text.rsplit(")", 1)[1].split()[0] not in "ZX"
 
 
+def is_stopped(pid):
+    """True when no thread of it runs any more: a signal takes a moment to get there."""
+    tasks = pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(task.read_text().rsplit(")", 1)[1].split()[0] == "T" for task in tasks)
+
+
 class Crowd:
     """Callers, each connecting again and again; a failure is whatever is not a whole answer."""
 
@@ -204,6 +210,10 @@ class Keeper:
 
     def signal(self, signo, pid=None):
         os.kill(pid or self.pid, signo)
+
+    def freeze(self, pid):
+        self.signal(signal.SIGSTOP, pid)
+        assert eventually(lambda: is_stopped(pid))
 
     def wait(self, within=PATIENCE):
         return self.process.wait(within)

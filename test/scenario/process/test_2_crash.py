@@ -32,7 +32,7 @@ def test_a_killed_data_process_is_back_within_a_second_and_nobody_is_refused(kee
 def test_connections_that_wait_in_the_socket_survive_the_crash(keeper):
     k = keeper("listen @port@", "workers 1")
     before = k.data
-    k.signal(signal.SIGSTOP, before)  # nobody accepts
+    k.freeze(before)  # nobody accepts
     waiting = [k.connect() for _ in range(50)]
     k.signal(signal.SIGKILL, before)
     for line in waiting:
@@ -108,7 +108,7 @@ def test_a_worker_that_does_not_turn_is_dumped_and_the_process_replaced(keeper):
 def test_a_steward_that_is_silent_is_replaced(keeper):
     k = keeper("listen @port@", arguments=["--stall", "1500"], forgive=CRASH)
     before = k.data
-    k.signal(signal.SIGSTOP, before)
+    k.freeze(before)
     k.says("has not been heard of")
     assert k.ask(within=10)["pid"] != before
 
@@ -116,8 +116,8 @@ def test_a_steward_that_is_silent_is_replaced(keeper):
 def test_a_keeper_that_was_asleep_blames_nobody(keeper):
     k = keeper("listen @port@", arguments=["--stall", "1500"])
     before = k.data
-    k.signal(signal.SIGSTOP)
-    k.signal(signal.SIGSTOP, before)
+    k.freeze(k.pid)
+    k.freeze(before)
     time.sleep(3)
     k.signal(signal.SIGCONT)
     k.signal(signal.SIGCONT, before)

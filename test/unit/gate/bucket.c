@@ -1,62 +1,10 @@
-/* bucket.c -- what gate/bucket.h promises: exact whatever the interleaving, across threads and
- * processes, while cells are made, evicted, and while processes are killed. */
-#include "gate/bucket.h"
-
+/* bucket.c -- what gate/bucket.h promises: exact whatever the interleaving of threads, while
+ * cells are made and evicted. */
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
-#include <sys/mman.h>
 
-#include "../unit.h"
 #include "base/rand.h"
-
-static const uint64_t SECOND = 1000000000, HOUR = 3600 * (uint64_t)1000000000;
-
-struct memory {
-        struct bucket_table table;
-        void *at;
-        size_t size;
-};
-
-/* Shared with children of fork. */
-static struct memory make_size(size_t size)
-{
-        struct memory memory = {.size = size};
-        memory.at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        assert_true(memory.at != MAP_FAILED);
-        assert_int_equal(bucket_init(memory.at, size), ERR_ok);
-        assert_int_equal(bucket_map(memory.at, size, &memory.table), ERR_ok);
-        return memory;
-}
-
-static struct memory make(uint64_t cells)
-{
-        return make_size(bucket_size(cells));
-}
-
-/* One set of eight cells and nothing else. */
-static struct memory make_tiny(void)
-{
-        return make_size(256 + 128);
-}
-
-static void drop(struct memory *memory)
-{
-        munmap(memory->at, memory->size);
-}
-
-static struct bucket_rate rate_of(uint64_t count, uint64_t period, uint64_t burst)
-{
-        struct bucket_rate rate;
-        assert_int_equal(bucket_rate_make(count, period, burst, &rate), ERR_ok);
-        return rate;
-}
-
-static struct hash128 cell_of(uint64_t number)
-{
-        static const struct hash_key key = {1, 2};
-        return hash_siphash24_128(&key, &number, sizeof number);
-}
+#include "bucket_memory.h"
 
 /* ---- one caller ---- */
 
@@ -337,26 +285,6 @@ static void as_many_keys_as_the_limit_says_fit_nearly_without_loss(void **state)
 
 enum { THREADS = 8 };
 
-struct crowd {
-        const struct bucket_table *table;
-        struct bucket_rate rate;
-        unsigned tries, cells;
-        _Atomic(unsigned) *admitted; /* per cell */
-        uint64_t seed;
-};
-
-static void *take_some(void *arg)
-{
-        struct crowd *crowd = arg;
-        for (unsigned i = 0; i < crowd->tries; i++) {
-                unsigned n = i % crowd->cells;
-                if (bucket_take(crowd->table, cell_of(crowd->seed + n), &crowd->rate, 1, HOUR)
-                            .is_admitted)
-                        atomic_fetch_add_explicit(&crowd->admitted[n], 1, memory_order_relaxed);
-        }
-        return NULL;
-}
-
 static void run_crowd(struct crowd *crowd)
 {
         pthread_t threads[THREADS];
@@ -454,78 +382,6 @@ static void a_cell_made_by_two_at_once_is_exact(void **state)
         drop(&memory);
 }
 
-static void processes_that_share_the_memory_are_exact_together(void **state)
-{
-        struct memory memory = make(100);
-        _Atomic(unsigned) *admitted = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-                                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-        struct crowd crowd = {.table = &memory.table,
-                              .rate = rate_of(1000, HOUR, 1000),
-                              .tries = 100000,
-                              .cells = 50,
-                              .admitted = admitted};
-        pid_t children[3];
-        (void)state;
-        for (unsigned i = 0; i < countof(children); i++) {
-                children[i] = fork();
-                if (children[i] == 0) {
-                        struct bucket_table own;
-                        if (bucket_map(memory.at, memory.size, &own) != ERR_ok)
-                                _exit(1);
-                        crowd.table = &own;
-                        take_some(&crowd);
-                        _exit(0);
-                }
-        }
-        for (unsigned i = 0; i < countof(children); i++) {
-                int status;
-                assert_int_equal(waitpid(children[i], &status, 0), children[i]);
-                assert_int_equal(status, 0);
-        }
-        for (unsigned n = 0; n < crowd.cells; n++)
-                assert_int_equal(atomic_load(&admitted[n]), 1000);
-        munmap(admitted, 4096);
-        drop(&memory);
-}
-
-static _Noreturn void make_cells_for_ever(const struct memory *memory, uint64_t seed)
-{
-        struct bucket_rate rate = rate_of(4, SECOND, 4);
-        for (uint64_t n = 0;; n++)
-                bucket_take(&memory->table, cell_of(seed + n), &rate, 1, HOUR + n * SECOND / 2);
-}
-
-static void a_process_that_is_killed_wedges_nothing(void **state)
-{
-        struct memory memory = make_tiny();
-        struct bucket_rate rate = rate_of(10, HOUR, 10);
-        (void)state;
-        for (uint64_t round = 0; round < 100; round++) {
-                pid_t children[2];
-                for (unsigned i = 0; i < countof(children); i++) {
-                        children[i] = fork();
-                        if (children[i] == 0)
-                                make_cells_for_ever(&memory, round << 40 | (uint64_t)i << 32);
-                }
-                usleep(500);
-                for (unsigned i = 0; i < countof(children); i++) {
-                        kill(children[i], SIGKILL);
-                        assert_int_equal(waitpid(children[i], NULL, 0), children[i]);
-                }
-                uint64_t now = HOUR * 24 * 365 * (round + 1);
-                for (uint64_t n = 0; n < 8; n++) {
-                        for (int i = 0; i < 11; i++) {
-                                struct hash128 cell = cell_of(~(round * 8 + n));
-                                assert_int_equal(
-                                        bucket_take(&memory.table, cell, &rate, 1, now).is_admitted,
-                                        i < 10);
-                        }
-                }
-                memset((char *)memory.at + 256, 0, memory.size - 256);
-        }
-        drop(&memory);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -547,8 +403,6 @@ int main(void)
                 cmocka_unit_test(as_many_keys_as_the_limit_says_fit_nearly_without_loss),
                 cmocka_unit_test(a_thousand_of_many_are_admitted_whatever_the_interleaving),
                 cmocka_unit_test(a_cell_made_by_two_at_once_is_exact),
-                cmocka_unit_test(processes_that_share_the_memory_are_exact_together),
-                cmocka_unit_test(a_process_that_is_killed_wedges_nothing),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
