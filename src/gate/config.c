@@ -5,6 +5,11 @@
 #undef CONF
 #define CONF struct conf_limits
 static const struct setting limits_settings[] = {
+        {SHARE(memory), .least = PERCENT, .preset = 50 * PERCENT,
+         .text = "Share of the machine's memory that traffic may take."},
+        {INTEGER(buckets), .least = 1000, .most = 100000000, .preset = 1000000, .unit = "buckets",
+         .text = "Callers whose limits are counted at the same time, in memory that outlives the "
+                 "process."},
         {INTEGER(connections), .least = 1, .most = 10000000, .word = "auto",
          .text = "Connections of callers at the same time; `auto` is as many as the system has "
                  "file "
@@ -12,8 +17,6 @@ static const struct setting limits_settings[] = {
          .example = "20000"},
         {INTEGER(connections_per_ip), .least = 1, .most = 1000000, .word = "off",
          .text = "Connections at the same time from one address.", .example = "100"},
-        {SHARE(memory), .least = PERCENT, .preset = 50 * PERCENT,
-         .text = "Share of the machine's memory that traffic may take."},
         {SIZE(target), .least = 256, .most = 64 * KIB, .preset = 8 * KIB,
          .text = "Longest target of a request (414)."},
         {SIZE(field), .least = 256, .most = 64 * KIB, .preset = 8 * KIB,
@@ -31,17 +34,19 @@ static const struct setting limits_settings[] = {
          .text = "Slowest body of a request, on average, after its first `idle`."},
         {SIZE(chunk_extensions), .least = 1, .most = 64 * KIB, .preset = 4 * KIB,
          .text = "Chunk extensions of one body together (400)."},
-        {SIZE(inspect), .least = KIB, .most = 64 * MIB, .preset = MIB,
-         .text = "Longest body that is held whole for a policy (413)."},
+        {RESERVED("inspect")},
         {DURATION(linger), .least = MILLISECOND, .most = 30 * SECOND, .preset = 2 * SECOND,
          .text = "How long an answered connection is read on, so that the answer arrives."},
-        {INTEGER(buckets), .least = 1000, .most = 100000000, .preset = 1000000, .unit = "buckets",
-         .text = "Callers whose limits are counted at the same time, in memory that outlives the "
-                 "process."},
         {0}};
 static const struct shape shape_conf_limits = {"limits",
                                                "What traffic may use at most. Each has a metric.",
                                                limits_settings, sizeof(struct conf_limits), NULL};
+
+/* The first ones are there once for the whole gate. */
+enum { LIMITS_OF_ALL = 2 };
+static const struct shape shape_conf_listener_limits = {
+        "listener_limits", "Limits of one listener; what is not written is the top's.",
+        limits_settings + LIMITS_OF_ALL, sizeof(struct conf_limits), NULL};
 
 #undef CONF
 #define CONF struct conf_listener
@@ -52,7 +57,8 @@ static const struct setting listener_settings[] = {
          .text = "Where to listen; `:8080` is every address, `localhost` is 127.0.0.1 and ::1."},
         {CIDRS(trusted_proxies), .most = 1000, .example = "[10.0.0.0/8]",
          .text = "Networks of proxies in front, whose word on the caller's address counts."},
-        {OBJECT(limits, conf_limits), .text = "Limits of this listener; the rest is the top's."},
+        {SETTING_(limits, object, struct conf_limits), .shape = &shape_conf_listener_limits,
+         .text = "Limits of this listener; the rest is the top's."},
         {RESERVED("socket")},
         {RESERVED("tls")},
         {RESERVED("h2c")},
@@ -110,8 +116,18 @@ static const struct setting route_settings[] = {
         {THE_REST(policies)},
         {0}};
 static const struct shape shape_conf_route = {
-        "route", "Some requests of an API: what they match, and policies.", route_settings,
-        sizeof(struct conf_route), NULL};
+        "route",
+        "Some requests of an API: what they match, and policies. Its name is `METHOD /path`, "
+        "`/path` "
+        "for any method, or a word with `match`. Of all that match a request one answers, whatever "
+        "the order of writing: the host named exactly, then `*.example.com` (the longest), then "
+        "any; "
+        "the API with the longest path; segment by segment a literal before `{id}` before "
+        "`{rest*}`; a named method before any; more conditions before fewer, and values before "
+        "`*`; the first by name. A "
+        "path whose best route does not offer the method is 405, and no weaker one is asked. `GET` "
+        "stands for `HEAD`, too; a slash at the end makes no difference.",
+        route_settings, sizeof(struct conf_route), NULL};
 
 #undef CONF
 #define CONF struct conf_api
@@ -121,8 +137,7 @@ static const struct setting api_settings[] = {
         {TEXT(title), .format = FORMAT_line, .most = 200, .text = "What people call it."},
         {TEXT(owner), .format = FORMAT_line, .most = 200, .example = "team-orders",
          .text = "Who answers for it."},
-        {CHOICE(lifecycle, "experimental", "production", "deprecated", "retired"), .preset = 1,
-         .text = "Where it stands in its life."},
+        {RESERVED("lifecycle")},
         {TEXT(path), .format = FORMAT_path, .most = 4096, .example = "/orders",
          .text = "Path that its requests begin with; `/` and its name when none is written. What "
                  "follows is appended to the URL of the upstream."},
@@ -377,7 +392,7 @@ static void inherit_limits(struct conf_listener *listener, const struct conf_lim
         const struct json *written = json_get(listener->node, S("limits"));
         const struct setting *one = limits_settings;
         for (; one->kind != SETTING_end; one++) {
-                if (json_get(written, str_of(one->name)) == NULL)
+                if (one->kind != SETTING_reserved && json_get(written, str_of(one->name)) == NULL)
                         memcpy((char *)&listener->limits + one->offset,
                                (const char *)top + one->offset, sizeof(int64_t));
         }

@@ -17,7 +17,7 @@ struct conf_limits {
         int64_t fields;
         int64_t header_time, idle;
         int64_t body_rate;
-        int64_t chunk_extensions, inspect;
+        int64_t chunk_extensions;
         int64_t linger;
         int64_t buckets;
 };
@@ -57,7 +57,6 @@ struct conf_api {
         struct str name;
         const struct json *node;
         struct str title, owner;
-        int64_t lifecycle;
         struct str path; /* never empty: /NAME when none is written */
         struct texts channels;
         struct str upstream; /* a name or a URL; empty: none */

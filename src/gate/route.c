@@ -121,7 +121,7 @@ static bool header_holds(const struct route_compiled *condition, const struct fi
                 if (condition->id != NAME_other ? field->id != condition->id
                                                 : !name_eq(field->name, condition->name))
                         continue;
-                if (str_eq(field->value, condition->value))
+                if (condition->is_any || str_eq(field->value, condition->value))
                         return true;
                 for (struct str rest = field->value; rest.ptr != NULL;) {
                         if (str_eq(list_cut(&rest), condition->value))
@@ -161,7 +161,7 @@ static bool query_holds(const struct route_compiled *condition, struct str query
         while (query_next(&query, &name, &value)) {
                 if (!means(name, condition->name))
                         continue;
-                if (!means(value, condition->value))
+                if (!condition->is_any && !means(value, condition->value))
                         return false;
                 is_there = true;
         }

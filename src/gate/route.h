@@ -8,7 +8,7 @@
  *   API          the longest path, on segment boundaries; an API owns everything below its path
  *   template     literal before {id} before {rest*}, segment by segment
  *   method       named before any; GET stands for HEAD too, after a route that names HEAD
- *   conditions   more before fewer
+ *   conditions   more before fewer, then values before any value
  *   name         the first in byte order
  * The first template that fits and has a route whose conditions hold decides: where none of these
  * allows the method the answer is 405, and no weaker template is asked (security.md row 150). A
@@ -34,7 +34,7 @@ enum {
 
 /* A further condition. A header: one of its lines, or a member of one, is that value, so that no
  * second member hides a first one. A query parameter: it is there, and each time it is there it has
- * that value (so that readers who take the first or the last of two agree). */
+ * that value (so that readers who take the first or the last of two agree). "*" is any value. */
 struct route_condition {
         bool is_query; /* else a header */
         struct str name, value;

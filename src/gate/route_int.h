@@ -39,6 +39,7 @@ struct route_compiled {
         struct str name, value;
         enum name id;
         bool is_query;
+        bool is_any; /* whatever its value */
 };
 
 struct route_api_entry {

@@ -55,8 +55,12 @@ static void compile_conditions(struct route_build *build, struct route_item *ite
                 if (!from->is_query && !name_is_token(from->name))
                         route_complain_item(build, item, ROUTE_FAULT_CONDITION, from->name);
                 item->conditions[i] = (struct route_compiled){
-                        from->name, from->value,
-                        from->is_query ? NAME_other : name_find(from->name), from->is_query};
+                        .name = from->name,
+                        .value = from->value,
+                        .id = from->is_query ? NAME_other : name_find(from->name),
+                        .is_query = from->is_query,
+                        .is_any = str_is(from->value, "*"),
+                };
         }
         qsort(item->conditions, count, sizeof item->conditions[0], compare_conditions);
 }
@@ -73,6 +77,14 @@ static int compare_before(const void *a, const void *b)
         return by_path != 0 ? by_path : str_compare(left->spec.name, right->spec.name);
 }
 
+static unsigned count_values(const struct route_item *item)
+{
+        unsigned count = 0;
+        for (unsigned i = 0; i < item->spec.condition_count; i++)
+                count += !item->conditions[i].is_any;
+        return count;
+}
+
 /* By template, then by precedence (route.h). */
 static int compare_after(const void *a, const void *b)
 {
@@ -86,6 +98,9 @@ static int compare_after(const void *a, const void *b)
                 return left->methods == 0 ? 1 : -1;
         if (left->spec.condition_count != right->spec.condition_count)
                 return left->spec.condition_count > right->spec.condition_count ? -1 : 1;
+        unsigned left_values = count_values(left), right_values = count_values(right);
+        if (left_values != right_values)
+                return left_values > right_values ? -1 : 1;
         return str_compare(left->spec.name, right->spec.name);
 }
 

@@ -58,7 +58,7 @@ static const char whole[] =
         "  simple: http://simple\n"
         "apis:\n"
         "  orders:\n"
-        "    title: Orders\n    owner: team-orders\n    lifecycle: deprecated\n    path: /\n"
+        "    title: Orders\n    owner: team-orders\n    path: /\n"
         "    channels: [partner, staff]\n    upstream: orders\n    path_strict: off\n"
         "    routes:\n"
         "      GET /orders: {}\n"
@@ -101,7 +101,6 @@ static void every_kind_is_read(void **state)
         assert_int_equal(upstream->dns.min, SECOND);
         assert_int_equal(config->upstreams[1].targets_count, 1);
         const struct conf_api *api = &config->apis[0];
-        assert_int_equal(api->lifecycle, 2);
         assert_false(api->path_strict);
         assert_int_equal(api->routes_count, 4);
         assert_int_equal(api->routes[1].policies.count, 1);
