@@ -41,6 +41,22 @@ static void check_template(const struct prepare *prepare, const struct pair *pai
         }
 }
 
+/* What is filled in, from elsewhere or for each request, is not written in the file. */
+static void check_secret(const struct prepare *prepare, const struct pair *pair)
+{
+        bool is_secret = (name_flags(name_find(pair->name)) & NAME_SECRET) != 0;
+        bool is_filled = (pair->node->flags & JSON_FILLED) != 0 ||
+                         str_find_str(pair->value, S("${")) >= 0;
+        if (!is_secret || is_filled || pair->value.len == 0)
+                return;
+        sources_hide(prepare->faults->sources, pair->node);
+        struct fault *fault = fault_add(prepare->faults, FAULT_W401, pair->node,
+                                        "the value of `" STR_FMT "` is written in the file",
+                                        STR_ARG(pair->name));
+        fault->help = S("keep it elsewhere: \"${file:/run/secrets/token}\", \"${cred:token}\" or "
+                        "\"${env:TOKEN}\"");
+}
+
 static void check(const struct prepare *prepare, const struct changes *changes, bool is_request)
 {
         const struct pairs *lists[] = {&changes->set, &changes->add};
@@ -50,6 +66,7 @@ static void check(const struct prepare *prepare, const struct changes *changes, 
                         if (is_framing(pair->name) || (is_request && ex_says(pair->name)))
                                 fault_owned(prepare, json_key(pair->node), pair->name);
                         check_template(prepare, pair);
+                        check_secret(prepare, pair);
                 }
         }
         for (size_t i = 0; i < changes->remove.count; i++) {

@@ -6,9 +6,9 @@
     g = gate("apis:\\n  a: ...")                   the text as it is; @main@ and @admin@ become
                                                   addresses, @socket@ and @dir@ paths
 
-Options: workers=1, environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False,
-exit=0 (expected status), forgive="regex of lines allowed on stderr", binary=PATH, records=False
-(no check of the log against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
+Options: over={...} (an environment laid over the text, with listener and admin), workers=1,
+environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False, (expected status), forgive="regex of lines allowed on stderr", binary=PATH, records=False (no check
+of the log against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
 """
 import functools
 import json
@@ -116,6 +116,10 @@ class Gate:
         half = self.file.with_suffix(".half")
         half.write_text(whole if isinstance(whole, str) else json.dumps(whole, indent=1))
         half.replace(self.file)
+        if "over" in self.options:
+            folder = self.directory / "environments"
+            folder.mkdir(exist_ok=True)
+            (folder / "here.yaml").write_text(json.dumps(self.whole(self.options["over"])))
 
     # Life
 
@@ -140,6 +144,8 @@ class Gate:
         command = [str(self.binary), "run", "-c", str(self.file)]
         if self.options.get("workers", 1):
             command += ["--workers", str(self.options.get("workers", 1))]
+        if "over" in self.options:
+            command += ["--env", "here"]
         command += self.options.get("arguments", [])
         sockets = self.options.get("sockets", [])
         if sockets:

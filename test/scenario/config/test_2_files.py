@@ -69,6 +69,19 @@ def test_references_are_looked_up_and_secrets_never_shown(check):
     assert "ACME_KEY" in said(run) and "E121" in said(run)
 
 
+def test_a_secret_written_in_the_file_is_told_and_not_shown(check):
+    literal = "apis:\n  a:\n    upstream: http://u\n    policies:\n      headers: { request: " \
+              "{ set: { Authorization: %s } } }\nconsumers:\n  acme: { api_key: %s }\n"
+    text = said(check({"gateway.yaml": literal % ("Bearer abcdefgh", "literal-key-of-acme")}))
+    assert text.count("warning[W401]") == 2 and "--> gateway.yaml:5:52" in text
+    assert "--> gateway.yaml:7:20" in text
+    assert "abcdefgh" not in text and "literal-key" not in text
+    text = said(check({"gateway.yaml": literal % ('"${env:TOKEN}"', '"${file:k}"'),
+                       "k": "key-of-acme-0123456789"}, TOKEN="Bearer x"))
+    assert "W401" not in text
+    assert "W401" not in said(check({"gateway.yaml": literal % ('"${consumer}"', '"${file:k}"')}))
+
+
 def test_all_mistakes_come_at_once_in_the_form_of_compilers(check):
     run = check({"gateway.yaml": "apis:\n  orders:\n    upsteam: http://localhost:9000\n"
                                  "    policies: { rate_limit: 100 per minute, corse: \"*\" }\n"})
