@@ -7,8 +7,9 @@
                                                   addresses, @socket@ and @dir@ paths
 
 Options: over={...} (an environment laid over the text, with listener and admin), workers=1,
-environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False, (expected status), forgive="regex of lines allowed on stderr", binary=PATH, records=False (no check
-of the log against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
+environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False, exit=0 (expected
+status), forgive="regex of lines allowed on stderr", binary=PATH, records=False (no check of the log
+against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
 """
 import functools
 import json

@@ -73,7 +73,7 @@ def test_a_secret_written_in_the_file_is_told_and_not_shown(check):
     literal = "apis:\n  a:\n    upstream: http://u\n    policies:\n      headers: { request: " \
               "{ set: { Authorization: %s } } }\nconsumers:\n  acme: { api_key: %s }\n"
     text = said(check({"gateway.yaml": literal % ("Bearer abcdefgh", "literal-key-of-acme")}))
-    assert text.count("warning[W401]") == 2 and "--> gateway.yaml:5:52" in text
+    assert text.count("warning[W401]") == 2 and "--> gateway.yaml:5:51" in text
     assert "--> gateway.yaml:7:20" in text
     assert "abcdefgh" not in text and "literal-key" not in text
     text = said(check({"gateway.yaml": literal % ('"${env:TOKEN}"', '"${file:k}"'),

@@ -260,30 +260,6 @@ static void more_conditions_beat_fewer_and_then_the_name_decides(void **state)
         finish(world);
 }
 
-static void any_value_is_a_condition_too_and_a_value_beats_it(void **state)
-{
-        struct world *world = begin();
-        struct route_api *root = api(world, "/");
-        struct fields fields;
-        (void)state;
-        route(world, root, "/a");
-        route(world, root, "/a X-A=*");
-        route(world, root, "/a X-A=1");
-        route(world, root, "/a ?v=*");
-        route(world, root, "/a X-A=* ?v=*");
-        end(world);
-        fields_init(&fields, &world->arena, 8);
-        assert_string_equal(ask(world, "GET /a", &fields)->value, "/a");
-        assert_string_equal(ask(world, "GET /a?v", &fields)->value, "/a ?v=*");
-        assert_string_equal(ask(world, "GET /a?v=1&v=2", &fields)->value, "/a ?v=*");
-        fields_add(&fields, S("x-a"), S(""));
-        assert_string_equal(ask(world, "GET /a", &fields)->value, "/a X-A=*");
-        assert_string_equal(ask(world, "GET /a?v=1", &fields)->value, "/a X-A=* ?v=*");
-        fields_set(&fields, S("X-A"), S("1"));
-        assert_string_equal(ask(world, "GET /a", &fields)->value, "/a X-A=1");
-        finish(world);
-}
-
 static void where_no_condition_holds_a_weaker_template_is_asked(void **state)
 {
         struct world *world = begin();
@@ -798,7 +774,6 @@ int main(void)
                 cmocka_unit_test(
                         a_wrong_method_is_405_with_what_is_allowed_and_no_weaker_template_is_asked),
                 cmocka_unit_test(more_conditions_beat_fewer_and_then_the_name_decides),
-                cmocka_unit_test(any_value_is_a_condition_too_and_a_value_beats_it),
                 cmocka_unit_test(where_no_condition_holds_a_weaker_template_is_asked),
                 cmocka_unit_test(the_longest_api_owns_what_is_below_it_on_segment_boundaries),
                 cmocka_unit_test(
