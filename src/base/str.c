@@ -190,26 +190,40 @@ bool text_room_slow(struct text *text, size_t need)
         return true;
 }
 
+static const char pairs[] = "0001020304050607080910111213141516171819"
+                            "2021222324252627282930313233343536373839"
+                            "4041424344454647484950515253545556575859"
+                            "6061626364656667686970717273747576777879"
+                            "8081828384858687888990919293949596979899";
+
+/* How many decimal digits it has. */
+static size_t digits_of(uint64_t value)
+{
+        size_t count = 1;
+        for (; value >= 10000; value /= 10000)
+                count += 4;
+        return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 void text_u64(struct text *text, uint64_t value)
 {
-        static const char pairs[] = "0001020304050607080910111213141516171819"
-                                    "2021222324252627282930313233343536373839"
-                                    "4041424344454647484950515253545556575859"
-                                    "6061626364656667686970717273747576777879"
-                                    "8081828384858687888990919293949596979899";
-        char digits[20];
-        size_t at = sizeof digits;
+        if (value < 10) {
+                text_char(text, (char)('0' + value));
+                return;
+        }
+        size_t count = digits_of(value);
+        if (!text_room(text, count))
+                return;
+        text->len += count;
+        char *at = text->at + text->len;
         for (; value >= 100; value /= 100) {
                 at -= 2;
-                memcpy(digits + at, pairs + value % 100 * 2, 2);
+                memcpy(at, pairs + value % 100 * 2, 2);
         }
-        if (value >= 10) {
-                at -= 2;
-                memcpy(digits + at, pairs + value * 2, 2);
-        } else {
-                digits[--at] = (char)('0' + value);
-        }
-        text_put(text, str_from(digits + at, sizeof digits - at));
+        if (value >= 10)
+                memcpy(at - 2, pairs + value * 2, 2);
+        else
+                at[-1] = (char)('0' + value);
 }
 
 void text_i64(struct text *text, int64_t value)
@@ -276,6 +290,17 @@ static bool is_plain(char c)
 {
         unsigned char u = (unsigned char)c;
         return u >= 0x20 && u < 0x7f && c != '"' && c != '\\';
+}
+
+bool str_is_plain(struct str s)
+{
+        unsigned char others = 0;
+        for (size_t i = 0; i < s.len; i++) { /* without a branch: the compiler takes many at once */
+                unsigned char c = (unsigned char)s.ptr[i];
+                others = (unsigned char)(others | ((unsigned char)(c - 0x20) > 0x7e - 0x20) |
+                                         (c == '"') | (c == '\\'));
+        }
+        return others == 0;
 }
 
 /* Nothing but plain characters in these eight. A byte that is less than another has its high bit

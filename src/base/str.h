@@ -146,6 +146,23 @@ static inline void text_put(struct text *text, struct str s)
         text->len += s.len;
 }
 
+/* The same for texts that are short as a rule: two words that overlap cost less than a call. */
+static always_inline char *copy_short(char *to, const char *from, size_t len)
+{
+        if (len > 16 || len < 4) {
+                memcpy(to, from, len);
+        } else if (len >= 8) {
+                uint64_t first = load_u64(from), last = load_u64(from + len - 8);
+                memcpy(to, &first, 8);
+                memcpy(to + len - 8, &last, 8);
+        } else {
+                uint32_t first = load_u32(from), last = load_u32(from + len - 4);
+                memcpy(to, &first, 4);
+                memcpy(to + len - 4, &last, 4);
+        }
+        return to + len;
+}
+
 static inline void text_char(struct text *text, char c)
 {
         if (text_room(text, 1))
@@ -159,5 +176,8 @@ void text_decimal(struct text *text, uint64_t value, unsigned places);
 void text_hex(struct text *text, uint64_t value, unsigned digits); /* leading zeros kept */
 void text_format(struct text *text, const char *format, ...) printf_like(2, 3);
 void text_vformat(struct text *text, const char *format, va_list args) printf_like(2, 0);
+/* True when all of it may stand in a JSON string as it is: printable ASCII, no quote, no backslash.
+ */
+bool str_is_plain(struct str s);
 /* As the content of a JSON string: quotes, controls and invalid UTF-8 escaped; no quotes around. */
 void text_json(struct text *text, struct str s);

@@ -23,75 +23,86 @@ struct str line_severity(const struct record *record)
 
 /* ---- JSON ---- */
 
+struct json_line {
+        struct text *text;
+        bool is_plain; /* no text of this record needs an escape */
+};
+
 /* Each begins with its comma and its key, which are one piece: `,"http.route":`. */
-static void json_TEXT(struct text *out, struct str key, struct str value)
+static void json_SAFE(struct json_line *out, struct str key, struct str value)
 {
-        if (value.len == 0)
+        struct text *text = out->text;
+        if (value.len == 0 || !text_room(text, key.len + value.len + 2))
                 return;
-        text_put(out, key);
-        text_char(out, '"');
-        text_json(out, value);
-        text_char(out, '"');
+        char *at = copy_short(text->at + text->len, key.ptr, key.len);
+        *at++ = '"';
+        at = copy_short(at, value.ptr, value.len);
+        *at++ = '"';
+        text->len = (size_t)(at - text->at);
 }
 
-static void json_SAFE(struct text *out, struct str key, struct str value)
+static void json_TEXT(struct json_line *out, struct str key, struct str value)
 {
+        if (out->is_plain) {
+                json_SAFE(out, key, value);
+                return;
+        }
         if (value.len == 0)
                 return;
-        text_put(out, key);
-        text_char(out, '"');
-        text_put(out, value);
-        text_char(out, '"');
+        text_put(out->text, key);
+        text_char(out->text, '"');
+        text_json(out->text, value);
+        text_char(out->text, '"');
 }
 
-static void json_METHOD(struct text *out, struct str key, struct str value)
+static void json_METHOD(struct json_line *out, struct str key, struct str value)
 {
         if (value.len > 0 && method_find(value) == METHOD_OTHER)
                 value = S("_OTHER");
         json_TEXT(out, key, value);
 }
 
-static void json_OTHER_METHOD(struct text *out, struct str key, struct str value)
+static void json_OTHER_METHOD(struct json_line *out, struct str key, struct str value)
 {
         if (method_find(value) == METHOD_OTHER)
                 json_TEXT(out, key, value);
 }
 
-static void json_NUMBER(struct text *out, struct str key, uint64_t value)
+static void json_NUMBER(struct json_line *out, struct str key, uint64_t value)
 {
-        text_put(out, key);
-        text_u64(out, value);
+        text_put(out->text, key);
+        text_u64(out->text, value);
 }
 
-static void json_COUNT(struct text *out, struct str key, uint64_t value)
+static void json_COUNT(struct json_line *out, struct str key, uint64_t value)
 {
         if (value > 0)
                 json_NUMBER(out, key, value);
 }
 
-static void json_STATUS(struct text *out, struct str key, uint64_t value)
+static void json_STATUS(struct json_line *out, struct str key, uint64_t value)
 {
         json_COUNT(out, key, value);
 }
 
-static void json_DURATION(struct text *out, struct str key, uint64_t ns)
+static void json_DURATION(struct json_line *out, struct str key, uint64_t ns)
 {
-        text_put(out, key);
-        text_decimal(out, ns, 9);
+        text_put(out->text, key);
+        text_decimal(out->text, ns, 9);
 }
 
-static void json_SECONDS(struct text *out, struct str key, uint64_t ns)
+static void json_SECONDS(struct json_line *out, struct str key, uint64_t ns)
 {
         if (ns > 0)
                 json_DURATION(out, key, ns);
 }
 
-static void json_ADDRESS(struct text *out, struct str key, const uint8_t *address)
+static void json_ADDRESS(struct json_line *out, struct str key, const uint8_t *address)
 {
-        text_put(out, key);
-        text_char(out, '"');
-        put_ip(out, address);
-        text_char(out, '"');
+        text_put(out->text, key);
+        text_char(out->text, '"');
+        put_ip(out->text, address);
+        text_char(out->text, '"');
 }
 
 static struct str version_text(uint8_t version)
@@ -99,7 +110,7 @@ static struct str version_text(uint8_t version)
         return version == 10 ? S("1.0") : version == 11 ? S("1.1") : version == 20 ? S("2") : S("");
 }
 
-static void json_VERSION(struct text *out, struct str key, uint8_t version)
+static void json_VERSION(struct json_line *out, struct str key, uint8_t version)
 {
         json_SAFE(out, key, version_text(version));
 }
@@ -125,6 +136,7 @@ static void put_body(struct text *out, const struct record *record)
 
 static void put_json(struct text *out, const struct record *record)
 {
+        struct json_line line = {out, record->is_plain};
         text_put(out, S("{\"timestamp\":\""));
         date_write_rfc3339((int64_t)(record->wall / 1000000), out);
         text_put(out, S("\",\"severity_text\":\""));
@@ -132,11 +144,11 @@ static void put_json(struct text *out, const struct record *record)
         text_put(out, S("\",\"body\":\""));
         put_body(out, record);
         text_char(out, '"');
-        json_TEXT(out, S(",\"trace_id\":"), record->trace.trace_id);
-        json_TEXT(out, S(",\"span_id\":"), record->trace.span_id);
+        json_TEXT(&line, S(",\"trace_id\":"), record->trace.trace_id);
+        json_TEXT(&line, S(",\"span_id\":"), record->trace.span_id);
         text_put(out, S(",\"attributes\":"));
         size_t first = out->len;
-#define LINE(name, kind, value, help) json_##kind(out, S(",\"" name "\":"), value);
+#define LINE(name, kind, value, help) json_##kind(&line, S(",\"" name "\":"), value);
 #include "gate/line.def"
 #undef LINE
         text_put(out, S("}}\n"));

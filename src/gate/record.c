@@ -32,23 +32,6 @@ static size_t cut(struct str s, size_t max)
         return max;
 }
 
-/* Most texts are short: two words that overlap cost less than a call. */
-static always_inline char *put(char *to, const char *from, size_t len)
-{
-        if (len >= 16 || len < 4) {
-                memcpy(to, from, len);
-        } else if (len >= 8) {
-                uint64_t first = load_u64(from), last = load_u64(from + len - 8);
-                memcpy(to, &first, 8);
-                memcpy(to + len - 8, &last, 8);
-        } else {
-                uint32_t first = load_u32(from), last = load_u32(from + len - 4);
-                memcpy(to, &first, 4);
-                memcpy(to + len - 4, &last, 4);
-        }
-        return to + len;
-}
-
 static void fill_head(const struct record *record, struct message_head *head)
 {
         const struct record_request *request = &record->request;
@@ -83,7 +66,7 @@ bool record_put(struct ring *ring, const struct record *record)
         i = 0;
 #define TEXT(member, max)                                                                          \
         if (lengths[i] > 0)                                                                        \
-                at = put(at, record->member.ptr, lengths[i]);                                      \
+                at = copy_short(at, record->member.ptr, lengths[i]);                               \
         i++;
         RECORD_TEXTS(TEXT)
 #undef TEXT
@@ -122,6 +105,7 @@ enum err record_read(struct slice message, struct record *ret_record)
         take_head(&head, &record);
         const char *at = (const char *)message.ptr + sizeof head;
         size_t left = message.len - sizeof head;
+        record.is_plain = str_is_plain(str_from(at, left));
         unsigned i = 0;
 #define TEXT(member, max)                                                                          \
         if (head.lengths[i] > left)                                                                \

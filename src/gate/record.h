@@ -51,6 +51,7 @@ struct record {
         enum reason reason;
         uint16_t status, upstream_status;
         uint8_t tries;
+        bool is_plain;       /* all texts are known to need no escape, see str_is_plain() */
         uint32_t suppressed; /* alike ones that the log leaves out; set by journal.c alone */
 };
 

@@ -50,9 +50,11 @@ static struct head *head_at(const struct ring *ring, uint64_t position)
 /* True when `need` bytes are free behind `head`. */
 static bool has_room(struct ring *ring, uint64_t head, size_t need)
 {
-        if (head + need - ring->tail_seen <= ring->size)
+        if (likely(head + need - ring->tail_seen <= ring->size / 2))
                 return true;
         ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
+        if (ring->alarm != NULL && head + need - ring->tail_seen > ring->size / 2)
+                ring->alarm(ring);
         return head + need - ring->tail_seen <= ring->size;
 }
 

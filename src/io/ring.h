@@ -1,6 +1,7 @@
 /* ring.h -- messages from one thread to one other, through memory: records and lines on their way
- * from a worker to whoever writes them out. Writing never blocks, never calls the system and wakes
- * nobody: the reader comes round by itself. What does not fit is dropped and counted. A message is
+ * from a worker to whoever writes them out. Writing never blocks and wakes nobody: the reader comes
+ * round by itself. Only when more than half of it is full, the writer calls. What does not fit is
+ * dropped and counted. A message is
  * any run of bytes with a number that says what it is; it lies in one piece, on 8 bytes, so a
  * struct can be written and read in place. */
 #pragma once
@@ -25,6 +26,9 @@ struct ring {
         /* Fixed. */
         aligned(CACHE_LINE) uint8_t *bytes;
         size_t size; /* a power of two */
+        /* Called by the writer, again and again, while it is more than half full; or NULL. */
+        void (*alarm)(struct ring *ring);
+        void *owner; /* the alarm's */
 };
 
 struct ring_message {

@@ -1,7 +1,8 @@
 /* spool.h -- empties the rings of all workers on the steward's loop and writes out what becomes of
- * their messages. It looks by itself, often while there is much and seldom while there is nothing,
- * so that no worker ever wakes it. What a message means it does not know: that is told by a
- * function, which usually makes a line of it and puts that into an outlet. */
+ * their messages. It looks by itself, often while there is much and seldom while there is nothing:
+ * a worker wakes it only when its ring is half full before the next look. What a message means it
+ * does not know: that is told by a function, which usually makes a line of it and puts that into an
+ * outlet. */
 #pragma once
 
 #include "io/loop.h"
@@ -16,13 +17,15 @@ typedef void spool_fn(void *owner, const struct ring_message *message);
 struct spool {
         struct loop *loop;
         struct timer timer;
+        struct mail call; /* posted while is_called, by whichever writer was first */
+        _Atomic bool is_called;
         spool_fn *fn;
         void *owner;
         uint64_t pause_ns; /* until it looks again */
         struct ring *rings[SPOOL_RINGS_MAX];
         struct outlet *outlets[SPOOL_OUTLETS_MAX];
         unsigned ring_count, outlet_count;
-        uint64_t messages, dropped_before;
+        uint64_t messages, calls, dropped_before;
 };
 
 /* Also makes the process ignore SIGPIPE, which it must. */

@@ -77,7 +77,10 @@ class Bench:
         peers.stop(self.upstream)
 
     def _measured(self, peer, command):
-        """Runs a load command; what it printed, and what the CPUs did meanwhile."""
+        """Runs a load command; what it printed, and what the CPUs did meanwhile. Logs begin anew, as
+        after a rotation: what the machine's disk can take in the long run is not the question."""
+        for log in peers.WORK.glob("*.access"):
+            os.truncate(log, 0)
         pids = peer.pids()
         before = cpu_ns(pids), cpu_ns([self.upstream.pid]), machine_busy_ns(), user_system(pids)
         begin, usage = time.monotonic(), os.times()

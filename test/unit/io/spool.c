@@ -103,11 +103,11 @@ static void with_much_to_do_it_looks_often(void **state)
                         dropped += !put(0, number++);
                 loop_turn(loop, MS);
         }
-        /* It was slow at first and lost some then; afterwards it kept up. */
-        assert_int_equal(dropped, spool_dropped(&spool));
-        assert_true(dropped < number / 10);
+        /* It looked seldom when it began, and was called. */
+        assert_int_equal(dropped, 0);
+        assert_true(spool.calls > 0);
         run_for(SEC);
-        assert_int_equal(seen + dropped, number);
+        assert_int_equal(seen, number);
         assert_false(is_disordered);
 }
 
