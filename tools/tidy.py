@@ -26,7 +26,7 @@ ROOT = floors.ROOT
 SRC = floors.SRC
 CACHE = ROOT / "build" / "tidy.json"
 CLANG_FORMAT, CLANG = "clang-format-19", "clang-19"
-CLANG_FLAGS = ("-std=c17", "-D_GNU_SOURCE", "-DGATE_VERSION=\"0\"", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion",
+CLANG_FLAGS = ("-std=c17", "-D_GNU_SOURCE", "-DGATE_VERSION=\"0\"", "-DGATE_SANITIZED=0", "-pedantic", "-Wall", "-Wextra", "-Werror", "-Wconversion",
                "-Wno-sign-conversion", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes",
                "-Wvla", "-Wpointer-arith", "-Wcast-qual", "-Wwrite-strings", "-Wundef",
                "-Wformat=2", "-Wimplicit-fallthrough", "-Wno-missing-field-initializers",

@@ -77,7 +77,7 @@ class Bench:
         peers.stop(self.upstream)
 
     def _measured(self, peer, command):
-        """Runs a load command; what it printed, and what the CPUs did meanwhile. Logs begin anew, as
+        """Runs a load command; what it printed, what the CPUs did meanwhile. Logs begin anew, as
         after a rotation: what the machine's disk can take in the long run is not the question."""
         for log in peers.WORK.glob("*.access"):
             os.truncate(log, 0)
