@@ -1,5 +1,5 @@
 """A hundred thousand routes and a million keys: loaded in two seconds of work, and quick to find.
-`gate check` of either file says how long it took; `test/unit/gate/speed.c` measures look-ups alone."""
+`gate check` of a file says how long it took; `test/unit/gate/speed.c` measures look-ups alone."""
 import http.client
 import json
 import resource
