@@ -143,12 +143,21 @@ struct ring *journal_ring(struct journal *journal)
         return ring;
 }
 
+/* What is queued for it stays: a reload is no reason to lose lines of a slow target. */
+static bool is_open_at(const struct journal *journal, struct str target)
+{
+        struct str path = str_of(journal->outlet.path);
+        return journal->has_outlet && str_eq(path, str_is(target, "-") ? STR_NONE : target);
+}
+
 enum err journal_open(struct journal *journal, struct str target, const struct line_look *look)
 {
         enum err err = ERR_ok;
         journal_turn(journal);
-        close_outlet(journal);
         journal->look = *look;
+        if (look->style != LINE_OFF && is_open_at(journal, target))
+                return journal->outlet.error;
+        close_outlet(journal);
         if (look->style == LINE_OFF || target.len == 0)
                 return ERR_ok;
         if (str_is(target, "-"))

@@ -47,13 +47,15 @@ class Makers:
 
 
     def check_records(self):
-        """Every request that an upstream saw has its line in the access log of some gate."""
+        """Every request that an upstream saw has its line in the access log of some gate, or was
+        counted as a line for which there was no room."""
         logged = [gate.logged for gate in self.gates]
         if not logged or None in logged:
             return
         seen = {request.id for server in self.servers for request in server.requests}
         missing = seen - {None}.union(*logged)
-        assert not missing, f"seen upstream but not in the access log: {sorted(missing)[:5]}"
+        dropped = sum(gate.dropped for gate in self.gates)
+        assert len(missing) <= dropped, f"seen upstream but not in the access log: {sorted(missing)[:5]}"
 
 
 @pytest.fixture

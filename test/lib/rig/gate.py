@@ -69,6 +69,7 @@ class Gate:
         self.process = None
         self.is_done = False
         self.logged = None  # ids(), once it is done
+        self.dropped = 0    # of its lines
         self.connections = []
         self.stderr_path = self.directory / "stderr"
         self.stdout_path = self.directory / "stdout"
@@ -273,6 +274,7 @@ class Gate:
             return
         self.is_done = True
         try:
+            self.dropped = self.lines_dropped()
             status = self.stop()
             self.logged = self.ids()
             self.check(status)
@@ -287,6 +289,15 @@ class Gate:
         assert not lines, f"alarm on stderr: {lines[:3]}\n{self.stderr()[-6000:]}"
         expected = self.options.get("exit", 0)
         assert status == expected, f"exit status {status}, not {expected}:\n{self.stderr()[-3000:]}"
+
+    def lines_dropped(self):
+        """Lines that the log had no room for, which is counted; 0 where nobody can be asked."""
+        try:
+            metrics = self.metrics()
+            return (metrics.value("gatehouse_log_dropped_total") -
+                    metrics.value("gatehouse_log_dropped_total", why="flood"))
+        except (OSError, EOFError, AssertionError):
+            return 0
 
     def ids(self):
         """Request ids of the access log; None where it is no such log, or must not be looked at."""

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "gate/journal.h"
@@ -282,6 +283,29 @@ static void a_log_that_cannot_be_opened_is_said_and_tried_again(void **state)
         assert_int_equal(number(COUNT_log_lines) + number(COUNT_log_dropped_target), 1);
 }
 
+static void lines_that_wait_for_a_slow_reader_outlast_a_reload(void **state)
+{
+        enum { LINES = 600 };
+        (void)state;
+        assert_int_equal(mkfifo(path, 0600), 0);
+        int reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        assert_true(reader >= 0);
+        open_as(LINE_JSON);
+        for (unsigned i = 0; i < LINES; i++)
+                put(example("a", 200));
+        pass(SEC);
+        open_as(LINE_JSON);
+        char *memory = arena_alloc(&arena, 1 << 20);
+        unsigned lines = 0;
+        for (unsigned i = 0; i < 100; i++) {
+                ssize_t n = read(reader, memory, 1 << 20);
+                lines += n > 0 ? lines_of(str_from(memory, (size_t)n)) : 0;
+                pass(SEC);
+        }
+        close(reader);
+        assert_int_equal(lines, LINES);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -295,6 +319,7 @@ int main(void)
                 TEST(a_slow_follower_loses_records_and_nobody_else_does),
                 TEST(followers_are_bounded),
                 TEST(a_log_that_cannot_be_opened_is_said_and_tried_again),
+                TEST(lines_that_wait_for_a_slow_reader_outlast_a_reload),
 #undef TEST
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
