@@ -131,7 +131,7 @@ void worker_record(struct worker *worker, const struct record *record)
 void worker_drain(struct worker *worker)
 {
         for (unsigned i = 0; i < worker->entrance_count; i++)
-                entrance_shut(worker->entrances[i]);
+                entrance_finish(worker->entrances[i]);
         http_drain(&worker->http);
 }
 

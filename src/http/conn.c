@@ -286,6 +286,11 @@ enum err entrance_open(struct entrance *entrance, struct http *http, int fd)
         return listener_open(&entrance->listener, http->loop, fd, accepted);
 }
 
+void entrance_finish(struct entrance *entrance)
+{
+        listener_finish(&entrance->listener);
+}
+
 void entrance_shut(struct entrance *entrance)
 {
         listener_shut(&entrance->listener);

@@ -116,6 +116,7 @@ void http_fini(struct http *http); /* every conn must be gone */
 /* Starts to accept on fd for a site. `entrance` has name, address, site and limits set. */
 must_use enum err entrance_open(struct entrance *entrance, struct http *http, int fd);
 void entrance_shut(struct entrance *entrance);
+void entrance_finish(struct entrance *entrance); /* once who is queued has been accepted */
 
 /* Fronts end: busy ones after an answer that says so, idle ones that have been idle for a while
  * now, the others after one more request or RETIRE_NS. */

@@ -182,8 +182,10 @@ static void on_request_failed(struct keeper_link *link, enum request what, struc
 static void begin_drain(struct steward *steward, uint64_t limit_ms)
 {
         uint64_t until = loop_now(steward->loop) + limit_ms * 1000000;
-        if (!steward->is_draining)
+        if (!steward->is_draining) {
                 crew_drain(&steward->crew);
+                openings_close(steward);
+        }
         if (!steward->is_draining || until < steward->drain_until)
                 steward->drain_until = until;
         steward->is_draining = true;

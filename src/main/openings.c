@@ -152,14 +152,20 @@ static void leave(struct worker *worker, void *arg)
                 worker_leave(worker, entering->opening->name, &address);
 }
 
+static void close_bound(struct bound *bound)
+{
+        for (uint32_t i = 0; i < bound->count; i++)
+                close(bound->fds[i]);
+        bound->count = 0;
+}
+
 static void release(struct steward *steward, struct opening *opening)
 {
         struct entering entering = {steward, opening};
         struct bind_request request = {.address = opening->address, .name = opening->name};
         if (opening->is_open)
                 crew_call(&steward->crew, leave, &entering);
-        for (uint32_t i = 0; i < opening->bound.count; i++)
-                close(opening->bound.fds[i]);
+        close_bound(&opening->bound);
         keeper_link_release(steward->link, &request);
         *opening = steward->openings[--steward->opening_count];
 }
@@ -178,4 +184,10 @@ void openings_enter(struct steward *steward)
                 opening->is_open = true;
                 i++;
         }
+}
+
+void openings_close(struct steward *steward)
+{
+        for (unsigned i = 0; i < steward->opening_count; i++)
+                close_bound(&steward->openings[i].bound);
 }

@@ -14,3 +14,7 @@ must_use enum err openings_bind_host(struct steward *steward, struct str name,
 
 /* Lets the workers accept on what is new, and shuts what is no longer wanted. */
 void openings_enter(struct steward *steward);
+
+/* The workers accept no more. Without other holders of the sockets callers are refused from here
+ * on, instead of waiting for somebody who never comes. */
+void openings_close(struct steward *steward);

@@ -1,7 +1,7 @@
 /* listen.c -- accepting. */
 #include "net/listen.h"
 
-enum { ACCEPTS_PER_TURN = 64 };
+enum { ACCEPTS_PER_TURN = 64, ACCEPTS_LAST = 65536 /* the longest queue of a socket */ };
 
 #define REST_NS 100000000u
 
@@ -13,12 +13,10 @@ static void rest(struct listener *listener)
         timer_set(listener->loop, &listener->rest, listener->loop->now + REST_NS);
 }
 
-static void on_event(struct watcher *watcher, unsigned flags)
+static void accept_most(struct listener *listener, int most)
 {
-        struct listener *listener = container_of(watcher, struct listener, watcher);
         struct loop *loop = listener->loop;
-        (void)flags;
-        for (int i = 0; i < ACCEPTS_PER_TURN && listener->is_open && !listener->is_resting; i++) {
+        for (int i = 0; i < most && listener->is_open && !listener->is_resting; i++) {
                 struct addr peer;
                 int fd;
                 enum err err = loop->driver->accept(loop->world, listener->fd, &peer, &fd);
@@ -29,6 +27,12 @@ static void on_event(struct watcher *watcher, unsigned flags)
                 else if (err != ERR_reset && err != ERR_unreachable && err != ERR_timeout)
                         rest(listener); /* of those three only that caller is gone */
         }
+}
+
+static void on_event(struct watcher *watcher, unsigned flags)
+{
+        (void)flags;
+        accept_most(container_of(watcher, struct listener, watcher), ACCEPTS_PER_TURN);
 }
 
 static void on_rested(struct timer *timer)
@@ -52,6 +56,12 @@ enum err listener_open(struct listener *listener, struct loop *loop, int fd,
         enum err err = loop->driver->watch(loop->world, fd, WATCH_LISTEN, &listener->watcher);
         listener->is_open = err == ERR_ok;
         return err;
+}
+
+void listener_finish(struct listener *listener)
+{
+        accept_most(listener, ACCEPTS_LAST);
+        listener_shut(listener);
 }
 
 void listener_shut(struct listener *listener)

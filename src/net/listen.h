@@ -22,5 +22,8 @@ struct listener {
 must_use enum err listener_open(struct listener *listener, struct loop *loop, int fd,
                                 void (*accepted)(struct listener *, int, const struct addr *));
 
+/* Accepts what is queued, and then no more. */
+void listener_finish(struct listener *listener);
+
 /* Stops accepting; fd is not closed. */
 void listener_shut(struct listener *listener);

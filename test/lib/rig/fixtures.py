@@ -55,7 +55,8 @@ class Makers:
         seen = {request.id for server in self.servers for request in server.requests}
         missing = seen - {None}.union(*logged)
         dropped = sum(gate.dropped for gate in self.gates)
-        assert len(missing) <= dropped, f"seen upstream but not in the access log: {sorted(missing)[:5]}"
+        assert len(missing) <= dropped, \
+            f"seen upstream but not in the access log ({dropped} dropped): {sorted(missing)[:5]}"
 
 
 @pytest.fixture
