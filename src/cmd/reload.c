@@ -11,9 +11,9 @@ enum { SHOWN_MAX = 4 << 20, HASH_SHOWN = 12 };
 #define RELOAD_NS (60 * SECOND)
 
 /* The complaints of the gate, line by line, as it would have shown them itself. */
-static void show_refusal(struct call *call, const struct json *problem)
+static void show_complaints(struct call *call, const struct json *answer)
 {
-        struct str rest = json_str(json_get(problem, S("text")), &call->arena);
+        struct str rest = json_str(json_get(answer, S("text")), &call->arena);
         struct text out = text_grow(&call->arena, SHOWN_MAX);
         while (rest.len > 0) {
                 show_text(&out, str_cut(&rest, '\n'), SIZE_MAX);
@@ -40,6 +40,8 @@ static int run(struct call *call)
         if (reply.status == 200) {
                 struct str hash = str_first(show_str(root, "hash", &call->arena), HASH_SHOWN);
                 if (!call->is_json)
+                        show_complaints(call, root);
+                if (!call->is_json)
                         call_say(call, "reloaded: " STR_FMT " is in force", STR_ARG(hash));
                 return EXIT_done;
         }
@@ -47,7 +49,7 @@ static int run(struct call *call)
                 return reply_complain(call, &reply, "the gate did not reload");
         if (call->is_json)
                 return EXIT_config;
-        show_refusal(call, root);
+        show_complaints(call, root);
         return call_fail(call, EXIT_config, NULL,
                          "the configuration was refused; the one before stays in force");
 }

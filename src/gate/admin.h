@@ -77,7 +77,8 @@ struct admin_calls {
         enum err (*remove_consumer)(void *arg, struct str name);
 };
 
-/* What came of a reload. `faults` is a JSON array for machines, `text` what a person reads. */
+/* What came of a reload, with what was wrong or what a gate that runs cannot take: `faults` is a
+ * JSON array for machines, `text` what a person reads. */
 struct admin_outcome {
         uint64_t number;
         bool is_good;

@@ -7,6 +7,8 @@
 
 static const struct str JSON = S_INIT("application/json");
 
+enum { OUTCOME_MAX = 64 * 1024 };
+
 /* ---- reload ---- */
 
 void serve_reload(struct visit *visit)
@@ -20,13 +22,22 @@ void serve_reload(struct visit *visit)
         list_push(&admin->waiting, &visit->node);
 }
 
+static void tell_success(struct visit *visit, const struct admin_outcome *outcome)
+{
+        struct text body = text_grow(visit_arena(visit), OUTCOME_MAX);
+        text_format(&body, "{\"result\":\"success\",\"hash\":\"" STR_FMT "\",\"text\":\"",
+                    STR_ARG(outcome->hash));
+        text_json(&body, outcome->text);
+        text_put(&body, S("\",\"warnings\":"));
+        text_put(&body, outcome->faults.len > 0 ? outcome->faults : S("[]"));
+        text_put(&body, S("}\n"));
+        visit_answer(visit, 200, JSON, text_str(&body));
+}
+
 static void tell(struct visit *visit, const struct admin_outcome *outcome)
 {
         if (outcome->is_good) {
-                struct str body = arena_format(
-                        visit_arena(visit), "{\"result\":\"success\",\"hash\":\"" STR_FMT "\"}\n",
-                        STR_ARG(outcome->hash));
-                visit_answer(visit, 200, JSON, body);
+                tell_success(visit, outcome);
                 return;
         }
         struct problem_member members[] = {

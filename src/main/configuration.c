@@ -145,17 +145,31 @@ static void reload_failed(struct steward *steward, struct str text, struct str f
         desk_tell(steward, text, faults);
 }
 
+/* What of the configuration a running gate cannot take is told to whoever asked for it. */
 static void reload_done(struct steward *steward)
 {
         const struct config *config = steward->snapshot->config;
         struct reload *reload = &steward->reload;
+        struct arena arena;
+        struct faults faults;
+        arena_init(&arena, NULL, LOAD_FILE_MAX);
+        faults_init(&faults, &arena, &steward->snapshot->bundle->load.sources);
+        if (steward->start->workers > 0) /* the command line says it */
+                steward->reload.taken.workers = config->workers;
+        config_start_check(&steward->reload.taken, config, &faults);
+        struct text text = text_grow(&arena, FAULTS_TEXT_MAX);
+        struct text json = text_grow(&arena, FAULTS_TEXT_MAX);
+        faults_write(&faults, false, &text);
+        faults_write_json(&faults, &json);
+        fwrite(text.at, 1, text.len, stderr);
         reload->is_good = true;
         reload->good++;
         reload->wall = wall_now(steward);
         keep_text(reload, STR_NONE);
         keeper_link_reloaded(steward->link, (uint64_t)config->drain / 1000000,
                              (uint64_t)config->stream_drain / 1000000);
-        desk_tell(steward, STR_NONE, S("[]"));
+        desk_tell(steward, text_str(&text), text_str(&json));
+        arena_fini(&arena);
 }
 
 void configuration_reload(struct steward *steward)

@@ -152,6 +152,7 @@ static int begin(struct steward *steward)
                 code = give_up_privileges(steward, config);
         if (code != 0)
                 return code;
+        config_start_take(config, &steward->arena, &steward->reload.taken);
         sight_begin(steward, config);
         desk_begin(steward);
         crew_start(&steward->crew);

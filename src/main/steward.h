@@ -5,6 +5,7 @@
 
 #include "gate/admin.h"
 #include "gate/bundle.h"
+#include "gate/check.h"
 #include "gate/journal.h"
 #include "gate/key.h"
 #include "gate/live.h"
@@ -38,13 +39,14 @@ struct desk {
         char refused_memory[256];
 };
 
-/* What came of the last reload. */
+/* Reloads, and what came of the last one. */
 struct reload {
         uint64_t number;    /* of the last one that was asked for */
         uint64_t wall;      /* 0: none yet */
         uint64_t good, bad; /* how many so far */
         bool is_good, is_due;
-        struct str text; /* why not */
+        struct config_start taken; /* by this process: what no reload changes */
+        struct str text;           /* why not */
         char memory[16384];
 };
 
