@@ -1,16 +1,16 @@
 """The manual, completions and doc/ref, all from one table."""
-import shutil
+import os
+import pty
+import re
+import select
 import subprocess
-
-import pytest
+import time
 
 
 def test_the_manual_is_written_whole_and_reads_without_a_warning(folder):
     folder.gate("man", "-o", "m", code=0)
     names = {path.name for path in (folder.path / "m").glob("man*/*")}
     assert {"gate.1", "gate-check.1", "gateway.yaml.5", "gate-policies.7"} <= names
-    if shutil.which("groff") is None:
-        pytest.skip("no groff")
     for path in (folder.path / "m").glob("man*/*"):
         run = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-K", "utf8", str(path)], text=True,
                              capture_output=True)
@@ -39,17 +39,49 @@ def test_bash_completes_commands_flags_and_choices(folder):
     assert complete("gate", "ke") == ["key"] and complete("gate", "key", "n") == ["new"]
 
 
-def test_scripts_for_zsh_and_fish_name_every_command(folder):
-    for shell in ("zsh", "fish"):
-        out = folder.gate("completion", shell, code=0).out
-        for name in ("check", "explain", "run"):
-            assert name in out
-    if shutil.which("zsh"):
-        script = folder.write("_gate", folder.gate("completion", "zsh").out)
-        subprocess.run(["zsh", "-n", str(script)], check=True)
-    if shutil.which("fish"):
-        script = folder.write("gate.fish", folder.gate("completion", "fish").out)
-        subprocess.run(["fish", "-n", str(script)], check=True)
+COMPLETED = [("gate che", "check"), ("gate check --form", "--format"),
+             ("gate check --format g", "github"), ("gate key n", "new"),
+             ("gate completion z", "zsh"), ("gate run --color n", "never")]
+
+
+def test_fish_completes_the_same(folder):
+    script = folder.write("gate.fish", folder.gate("completion", "fish", code=0).out)
+    for line, word in COMPLETED:
+        run = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"],
+                             text=True, capture_output=True, check=True, timeout=20)
+        assert word in [found.split("\t")[0] for found in run.stdout.splitlines()], line
+
+
+def test_zsh_completes_the_same_when_tab_is_pressed(folder):
+    folder.write("_gate", folder.gate("completion", "zsh", code=0).out)
+    for line, word in COMPLETED:
+        assert word in zsh(folder.path, line), line
+
+
+def zsh(functions, line):
+    """What stands in the terminal after a line and a tab in an interactive zsh."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(["zsh", "-f", "-i"], stdin=follower, stdout=follower,
+                               stderr=follower, start_new_session=True,
+                               env={**os.environ, "TERM": "dumb", "HOME": str(functions)})
+    os.close(follower)
+
+    def read(pattern, within):
+        text, deadline = b"", time.monotonic() + within
+        while not re.search(pattern, text) and time.monotonic() < deadline:
+            if select.select([leader], [], [], 0.1)[0]:
+                text += os.read(leader, 65536)
+        return text
+    try:
+        os.write(leader, b"fpath=(%s $fpath); autoload -U compinit; compinit -u -D; PS1=@@; "
+                 b"echo rea''dy\n" % str(functions).encode())
+        assert b"ready" in read(rb"ready\r\n[^@]*@@", 20)
+        os.write(leader, line.encode() + b"\t")
+        return read(re.escape(line.encode()) + rb"\w+[ =]", 10).decode(errors="replace")
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
 
 
 def test_the_reference_has_a_page_for_everything(folder):
