@@ -47,8 +47,9 @@ COMPLETED = [("gate che", "check"), ("gate check --form", "--format"),
 def test_fish_completes_the_same(folder):
     script = folder.write("gate.fish", folder.gate("completion", "fish", code=0).out)
     for line, word in COMPLETED:
-        run = subprocess.run(["fish", "--no-config", "-c", f"source {script}; complete -C '{line}'"],
-                             text=True, capture_output=True, check=True, timeout=20)
+        ask = f"source {script}; complete -C '{line}'"
+        run = subprocess.run(["fish", "--no-config", "-c", ask], text=True, capture_output=True,
+                             check=True, timeout=20)
         assert word in [found.split("\t")[0] for found in run.stdout.splitlines()], line
 
 
