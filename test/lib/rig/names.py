@@ -3,6 +3,7 @@
     ns = names({"up.test": [("127.0.0.2", 1), ("127.0.0.3", 1)]})     address, time to live
     g = gate(..., names=ns)
     ns.set("up.test", [("127.0.0.4", 5)])   ns.fail("up.test", "servfail" | "nxdomain" | "silent")
+    ns.fail("up.test", lambda query, question: b"…")                  these bytes, whatever they are
     ns.queries                              [(name, type), …] as they came
 
 The gate runs in a mount namespace in which /etc/resolv.conf names this server. Needs root.
@@ -76,6 +77,8 @@ class Names:
         how = self.failing.get(name, None if name in self.table else "nxdomain")
         if how == "silent":
             return None
+        if callable(how):
+            return how(query, question)
         records = b""
         count = 0
         for address, ttl in () if how else self.table[name]:
