@@ -245,6 +245,7 @@ struct snapshot *compile(const struct compile_input *input)
 
 /* ---- consumers ---- */
 
+/* What cannot be put is not there; the rest is. */
 static enum err put_consumer(const struct conf_consumer *conf, struct roster *roster,
                              const struct seal_secret *secret)
 {
@@ -255,7 +256,7 @@ static enum err put_consumer(const struct conf_consumer *conf, struct roster *ro
                 .origin = ROSTER_FILE,
         };
         enum err err = roster_put_consumer(roster, &consumer);
-        for (size_t i = 0; err == ERR_ok && i < conf->api_key.count; i++) {
+        for (size_t i = 0; i < conf->api_key.count; i++) {
                 char display[KEY_DISPLAY_MAX + 1];
                 char id[16];
                 struct text shown = text_over(display, sizeof display);
@@ -269,7 +270,8 @@ static enum err put_consumer(const struct conf_consumer *conf, struct roster *ro
                 text_hex(&number, key.seal.tag.lo, sizeof id);
                 key.id = text_str(&number);
                 key.display = text_str(&shown);
-                err = roster_put_key(roster, &key);
+                enum err one = roster_put_key(roster, &key);
+                err = err == ERR_ok ? one : err;
         }
         return err;
 }
@@ -277,13 +279,14 @@ static enum err put_consumer(const struct conf_consumer *conf, struct roster *ro
 enum err compile_roster(const struct config *config, struct roster *roster,
                         const struct seal_secret *secret)
 {
+        enum err err = ERR_ok;
         roster_mark(roster, ROSTER_FILE);
         for (size_t i = 0; i < config->consumers_count; i++) {
-                enum err err = put_consumer(&config->consumers[i], roster, secret);
-                if (err != ERR_ok)
-                        return err;
+                enum err one = put_consumer(&config->consumers[i], roster, secret);
+                err = err == ERR_ok ? one : err;
         }
+        /* Whatever happened: who is not there any more is not let in any more. */
         roster_sweep(roster, ROSTER_FILE);
         roster_collect(roster);
-        return ERR_ok;
+        return err;
 }
