@@ -38,6 +38,19 @@ static void say_faults(struct bundle *bundle)
         fwrite(text.ptr, 1, text.len, stderr);
 }
 
+static uint64_t wall_now(const struct steward *steward)
+{
+        return loop_wall(steward->loop);
+}
+
+/* Keeps a copy, cut at what there is room for. */
+static void keep_text(struct reload *reload, struct str text)
+{
+        reload->text = str_from(reload->memory, size_min(text.len, sizeof reload->memory));
+        if (reload->text.len > 0)
+                memcpy(reload->memory, text.ptr, reload->text.len);
+}
+
 static struct bundle *read_bundle(struct steward *steward)
 {
         const struct data_start *start = steward->start;
@@ -59,22 +72,50 @@ static struct bundle *read_bundle(struct steward *steward)
         return bundle;
 }
 
+/* Remembers what was read and is not used, so that it is not tried again before it changes. */
+static void remember(struct steward *steward, struct bundle *bundle)
+{
+        if (steward->reload.passed_over != NULL)
+                bundle_free(steward->reload.passed_over);
+        steward->reload.passed_over = bundle;
+}
+
+/* The one that was kept serves instead. */
+static void pass_over(struct steward *steward, struct bundle *bundle)
+{
+        struct reload *reload = &steward->reload;
+        struct str why = bundle_is_good(bundle)
+                                 ? S("whoever served with this configuration kept crashing\n")
+                                 : faults_text(bundle);
+        reload->is_good = false;
+        reload->bad++;
+        reload->wall = wall_now(steward);
+        keep_text(reload, why);
+        fprintf(stderr, "gate: going on with the last good configuration\n");
+        remember(steward, bundle);
+}
+
 struct bundle *configuration_first(struct steward *steward, int *ret_code)
 {
         const struct data_start *start = steward->start;
-        struct bundle *bundle = read_bundle(steward);
+        struct bundle *bundle = read_bundle(steward), *kept = NULL;
+        bool is_good = bundle_is_good(bundle);
         say_faults(bundle);
-        if (bundle_is_good(bundle))
+        if (is_good && !start->last_good)
                 return bundle;
         *ret_code = bundle->load.is_missing ? EX_NOINPUT : EX_CONFIG;
-        struct bundle *kept = NULL;
         /* Only a gate that served before may go on with what it had. */
         if (start->generation > 1 || start->last_good)
                 kept = keepsake_read(steward->folder, bundle->load.path, &policy_list, &proof_list);
-        if (kept != NULL)
-                fprintf(stderr, "gate: going on with the last good configuration\n");
+        bool is_other = kept != NULL && !(is_good && str_eq(kept->load.hash, bundle->load.hash));
+        if (is_other)
+                pass_over(steward, bundle);
+        else if (kept != NULL)
+                bundle_free(kept);
+        if (is_other || is_good)
+                return is_other ? kept : bundle;
         bundle_free(bundle);
-        return kept;
+        return NULL;
 }
 
 struct snapshot *configuration_compile(struct steward *steward, struct bundle *bundle,
@@ -89,28 +130,48 @@ struct snapshot *configuration_compile(struct steward *steward, struct bundle *b
         return NULL;
 }
 
-void configuration_keep(const struct steward *steward)
+static void keep(struct steward *steward)
 {
+        steward->reload.good_at = 0;
         if (steward->start->document_fd < 0)
                 keepsake_write(steward->folder, steward->snapshot->bundle,
                                str_of(steward->start->environment));
 }
 
+static void put_to_the_test(struct steward *steward)
+{
+        steward->reload.good_at = loop_now(steward->loop) + GOOD_MS * 1000000ull;
+}
+
+void configuration_serves(struct steward *steward)
+{
+        if (steward->reload.passed_over != NULL)
+                return; /* it is what was kept */
+        if (steward->start->generation > 1)
+                put_to_the_test(steward);
+        else
+                keep(steward);
+}
+
+void configuration_prove(struct steward *steward)
+{
+        if (steward->reload.good_at != 0 && loop_now(steward->loop) >= steward->reload.good_at)
+                keep(steward);
+}
+
 bool configuration_is_stale(struct steward *steward)
 {
         struct arena scratch;
+        const struct bundle *last = steward->reload.passed_over != NULL
+                                            ? steward->reload.passed_over
+                                            : steward->snapshot->bundle;
         arena_init(&scratch, NULL, LOAD_FILE_MAX);
-        bool is_stale = load_is_stale(&steward->snapshot->bundle->load, &scratch);
+        bool is_stale = load_is_stale(&last->load, &scratch);
         arena_fini(&scratch);
         return is_stale;
 }
 
 /* ---- publishing ---- */
-
-static uint64_t wall_now(const struct steward *steward)
-{
-        return loop_wall(steward->loop);
-}
 
 void configuration_publish(struct steward *steward, struct snapshot *snapshot)
 {
@@ -123,14 +184,6 @@ void configuration_publish(struct steward *steward, struct snapshot *snapshot)
         steward->published = wall_now(steward);
         snapshot->number = pin_publish(steward->gate.board, snapshot);
         openings_enter(steward);
-}
-
-/* Keeps a copy, cut at what there is room for. */
-static void keep_text(struct reload *reload, struct str text)
-{
-        reload->text = str_from(reload->memory, size_min(text.len, sizeof reload->memory));
-        if (reload->text.len > 0)
-                memcpy(reload->memory, text.ptr, reload->text.len);
 }
 
 static void reload_failed(struct steward *steward, struct str text, struct str faults)
@@ -179,6 +232,7 @@ void configuration_reload(struct steward *steward)
         steward->reload.is_due = false;
         /* The same document again is nothing new, but it was asked for and is good. */
         if (bundle_is_good(bundle) && str_eq(bundle->load.hash, steward->snapshot->hash)) {
+                remember(steward, NULL);
                 bundle_free(bundle);
                 reload_done(steward);
                 return;
@@ -186,18 +240,19 @@ void configuration_reload(struct steward *steward)
         snapshot = bundle_compile(bundle, &steward->gate);
         if (snapshot == NULL) {
                 reload_failed(steward, faults_text(bundle), faults_json(bundle));
-                bundle_free(bundle);
+                remember(steward, bundle);
                 return;
         }
         if (openings_bind(steward, snapshot->config) != 0) {
                 reload_failed(steward, S("an address could not be bound\n"), S("[]"));
                 openings_bind(steward, steward->snapshot->config);
-                bundle_free(bundle);
+                remember(steward, bundle);
                 return;
         }
         say_faults(bundle);
         configuration_publish(steward, snapshot);
         sight_change(steward, snapshot->config);
-        configuration_keep(steward);
+        remember(steward, NULL);
+        put_to_the_test(steward);
         reload_done(steward);
 }

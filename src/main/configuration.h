@@ -21,8 +21,11 @@ void configuration_publish(struct steward *steward, struct snapshot *snapshot);
 /* Reads the configuration anew; a bad one changes nothing but reload.text. */
 void configuration_reload(struct steward *steward);
 
-/* Keeps what is in force as the last good one. */
-void configuration_keep(const struct steward *steward);
+/* It serves now. The first one of a gate is kept at once, a later one when it has proved good. */
+void configuration_serves(struct steward *steward);
 
-/* A file that it was read from has changed. */
+/* To be called now and then: keeps what is in force as the last good one when its time has come. */
+void configuration_prove(struct steward *steward);
+
+/* A file of those that were read last has changed. */
 bool configuration_is_stale(struct steward *steward);

@@ -225,6 +225,7 @@ static void on_look(struct timer *timer)
         }
         if (steward->reload.is_due)
                 configuration_reload(steward);
+        configuration_prove(steward);
         timer_set(steward->loop, timer, now + WATCH_NS);
 }
 
@@ -246,7 +247,7 @@ static int serve(struct steward *steward)
                 return EX_OSERR;
         }
         steward->is_ready = true;
-        configuration_keep(steward);
+        configuration_serves(steward);
         keeper_link_attach(steward->link, steward->loop, &link_ops, steward);
         watchdog_start(&steward->watchdog, steward->loop, steward->crew.watched,
                        steward->crew.count);

@@ -8,6 +8,7 @@
 struct keeper_link;
 
 enum {
+        GOOD_MS = 60000,       /* a configuration that served that long is good */
         DATA_PATH_MAX = 4096,  /* longest text of START_TEXT, with its NUL */
         DATA_START_MAX = 16384 /* all of it, encoded */
 };

@@ -19,7 +19,6 @@ enum {
         ABORT_MS = 1500,   /* for writing where it stands, until it is killed */
         TRIAL_MS = 5000,   /* for a new binary to say that it can take over */
         STEADY_MS = 10000, /* who served that long did not crash at once */
-        GOOD_MS = 60000,   /* a configuration that served that long is good */
         OWED_MS = 10,      /* between two looks at who has not read its commands */
         BACKOFF_MS = 100,  /* before the second restart; doubles */
         BACKOFF_MAX_MS = 5000,

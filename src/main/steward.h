@@ -48,6 +48,8 @@ struct reload {
         struct config_start taken; /* by this process: what no reload changes */
         struct str text;           /* why not */
         char memory[16384];
+        struct bundle *passed_over; /* what was read last, when it is not what is in force */
+        uint64_t good_at;           /* when what is in force is to be kept; 0: it is */
 };
 
 /* tidy: many, because it is all that a thread looks after; each part has its own file. */
