@@ -43,7 +43,7 @@ struct rule {
 };
 
 static struct rule *rules;
-static const int64_t *clock_ahead; /* seconds */
+static const int64_t *clock_ahead; /* seconds: of the calendar, of what goes on steadily */
 
 __attribute__((constructor)) static void map_rules(void)
 {
@@ -54,7 +54,8 @@ __attribute__((constructor)) static void map_rules(void)
         void *(*real_mmap)(void *, size_t, int, int, int, off_t) = dlsym(RTLD_NEXT, "mmap");
         int fd = real_open(path, O_RDWR | O_CLOEXEC);
         void *memory = fd < 0 ? MAP_FAILED
-                              : real_mmap(NULL, sizeof(struct rule) * CALL_COUNT + sizeof(int64_t),
+                              : real_mmap(NULL,
+                                          sizeof(struct rule) * CALL_COUNT + 2 * sizeof(int64_t),
                                           PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         if (memory != MAP_FAILED) {
                 rules = memory;
@@ -155,7 +156,7 @@ int openat(int dir, const char *path, int flags, ...)
         return fails(OPENAT) ? -1 : real(dir, path, flags, mode);
 }
 
-/* The calendar of another day; what runs steadily is left alone. */
+/* The calendar of another day; or a machine that was asleep. */
 int clock_gettime(clockid_t clock, struct timespec *time)
 {
         static int (*real)(clockid_t, struct timespec *);
@@ -163,7 +164,9 @@ int clock_gettime(clockid_t clock, struct timespec *time)
                 real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
         int result = real(clock, time);
         if (clock_ahead != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-                time->tv_sec += __atomic_load_n(clock_ahead, __ATOMIC_RELAXED);
+                time->tv_sec += __atomic_load_n(&clock_ahead[0], __ATOMIC_RELAXED);
+        if (clock_ahead != NULL && clock == CLOCK_BOOTTIME)
+                time->tv_sec += __atomic_load_n(&clock_ahead[1], __ATOMIC_RELAXED);
         return result;
 }
 

@@ -6,6 +6,7 @@
     calls.fail("send", -2500)                   it takes 2,500 ms, and is done then
     calls.hits("accept4")                       how many failed so far
     calls.set_clock(3600)                       the calendar is that many seconds ahead
+    calls.sleep(60)                             the machine was asleep for so long
 """
 import ctypes
 import errno
@@ -48,7 +49,7 @@ class Syscalls:
         self.file.truncate(mmap.PAGESIZE)
         self.memory = mmap.mmap(self.file.fileno(), mmap.PAGESIZE)
         self.rules = (Rule * len(CALLS)).from_buffer(self.memory)
-        self.clock = ctypes.c_int64.from_buffer(self.memory, ctypes.sizeof(self.rules))
+        self.clock = (ctypes.c_int64 * 2).from_buffer(self.memory, ctypes.sizeof(self.rules))
 
     def environment(self):
         return {"LD_PRELOAD": str(library("fault")), "GATE_TEST_FAULTS": self.file.name}
@@ -63,7 +64,10 @@ class Syscalls:
             self.rules[CALLS.index(name)].count = 0
 
     def set_clock(self, seconds):
-        self.clock.value = seconds
+        self.clock[0] = seconds
+
+    def sleep(self, seconds):
+        self.clock[1] += seconds
 
     def hits(self, call):
         return self.rules[CALLS.index(call)].hits
