@@ -39,8 +39,9 @@ void look_at_configuration(struct doctor *doctor)
                 finding_add(doctor, FINDING_good, "config", STR_FMT, STR_ARG(path));
         } else {
                 enum finding_kind kind = faults->errors > 0 ? FINDING_bad : FINDING_warning;
-                finding_add(doctor, kind, "config", STR_FMT ": %u errors, %u warnings",
-                            STR_ARG(path), faults->errors, faults->warnings)
+                finding_add(doctor, kind, "config", STR_FMT ": %u error%s, %u warning%s",
+                            STR_ARG(path), faults->errors, &"s"[faults->errors == 1],
+                            faults -> warnings, &"s"[faults->warnings == 1])
                         ->help = S("`gate check` shows them");
         }
         if (bundle_is_good(bundle))
@@ -170,8 +171,22 @@ static void look_at_file(struct doctor *doctor, struct str path)
         }
 }
 
+/* Root's gate writes as the user that it becomes. */
+static bool may_write(const char *path, const struct user *user)
+{
+        struct stat stat_;
+        if (geteuid() != 0)
+                return access(path, W_OK) == 0;
+        if (user->uid == 0 || stat(path, &stat_) < 0)
+                return true;
+        return (stat_.st_uid == user->uid && (stat_.st_mode & S_IWUSR)) ||
+               (stat_.st_gid == user->gid && (stat_.st_mode & S_IWGRP)) ||
+               (stat_.st_mode & S_IWOTH);
+}
+
 /* A folder that the gate writes to: there, ours, and with room. */
-static void look_at_folder(struct doctor *doctor, const char *what, struct str path)
+static void look_at_folder(struct doctor *doctor, const char *what, struct str path,
+                           const struct user *user)
 {
         struct arena *arena = &doctor->call->arena;
         const char *name = arena_cstr(arena, path);
@@ -183,10 +198,11 @@ static void look_at_folder(struct doctor *doctor, const char *what, struct str p
                             what, name);
                 return;
         }
-        if (geteuid() != 0 && access(name, W_OK) < 0) {
+        if (!may_write(name, user)) {
                 finding_add(doctor, FINDING_warning, "files", "%s cannot be written to %s", what,
                             name)
-                        ->help = arena_format(arena, "chown it to the user that the gate runs as");
+                        ->help = arena_format(arena, "chown -R %s: %s",
+                                              user->name[0] == '\0' ? "$USER" : user->name, name);
                 return;
         }
         if (statvfs(name, &space) < 0 || space.f_blocks == 0)
@@ -205,19 +221,19 @@ static struct str folder_of(struct str path)
 }
 
 /* Root's gate becomes another user, who must be able to read it all again. */
-static void look_at_user(struct doctor *doctor, const struct config *config)
+static bool look_at_user(struct doctor *doctor, const struct config *config, struct user *ret_user)
 {
-        struct user user;
         bool is_written = json_get(config->node, S("user")) != NULL;
-        if (geteuid() != 0)
-                return;
-        if (privs_user(is_written ? config->user : STR_NONE, &user) != ERR_ok) {
+        if (privs_user(is_written ? config->user : STR_NONE, ret_user) != ERR_ok) {
                 finding_add(doctor, FINDING_bad, "user", "there is no user `" STR_FMT "`",
                             STR_ARG(config->user))
                         ->help = S("useradd --system gatehouse, or write `user:`");
-                return;
+                return false;
         }
-        finding_add(doctor, FINDING_good, "user", "started as root, it serves as %s", user.name);
+        if (geteuid() == 0)
+                finding_add(doctor, FINDING_good, "user", "started as root, it serves as %s",
+                            ret_user->name);
+        return true;
 }
 
 void look_at_files(struct doctor *doctor)
@@ -228,11 +244,13 @@ void look_at_files(struct doctor *doctor)
         const struct config *config = doctor->bundle->config;
         for (size_t i = 0; i < load->files_count; i++)
                 look_at_file(doctor, load->files[i].path);
-        look_at_user(doctor, config);
-        look_at_folder(doctor, "the last good configuration",
-                       keepsake_folder(&doctor->call->arena));
+        struct user user;
+        if (!look_at_user(doctor, config, &user))
+                return;
+        look_at_folder(doctor, "the last good configuration", keepsake_folder(&doctor->call->arena),
+                       &user);
         if (config->telemetry.file.len > 0 && !str_is(config->telemetry.file, "-"))
-                look_at_folder(doctor, "the log", folder_of(config->telemetry.file));
+                look_at_folder(doctor, "the log", folder_of(config->telemetry.file), &user);
 }
 
 /* ---- names and services ---- */

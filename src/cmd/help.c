@@ -47,19 +47,25 @@ static void put_flags(struct sheet *sheet, const struct flag *flags)
                 put_flag(sheet, flags);
 }
 
+static bool has_exit(const unsigned char *exits, int code)
+{
+        for (; exits != NULL && *exits != 0; exits++) {
+                if (*exits == code)
+                        return true;
+        }
+        return code == EXIT_done || code == EXIT_usage;
+}
+
 static void put_exits(struct sheet *sheet, const unsigned char *exits)
 {
-        static const unsigned char always[] = {EXIT_usage, 0};
-        char number[8];
         sheet_head(sheet, S("Exit codes"));
-        sheet_item(sheet, S("0"), str_of(exit_text(0)));
-        for (int pass = 0; pass < 2; pass++) {
-                const unsigned char *one = pass == 0 ? exits : always;
-                for (; one != NULL && *one != 0; one++) {
-                        struct text text = text_over(number, sizeof number);
-                        text_u64(&text, *one);
-                        sheet_item(sheet, text_str(&text), str_of(exit_text(*one)));
-                }
+        for (int code = 0; code <= UINT8_MAX; code++) {
+                char number[8];
+                struct text text = text_over(number, sizeof number);
+                if (!has_exit(exits, code))
+                        continue;
+                text_u64(&text, (uint64_t)code);
+                sheet_item(sheet, text_str(&text), str_of(exit_text(code)));
         }
 }
 
@@ -70,7 +76,7 @@ static void put_synopsis(struct sheet *sheet, const struct command *command)
         text_format(&text, "gate %s%s%s%s", command->name, command->flags == NULL ? "" : " [FLAGS]",
                     command->operands == NULL ? "" : " ",
                     command->operands == NULL ? "" : command->operands);
-        sheet_head(sheet, S("Usage"));
+        sheet_head(sheet, sheet->style == SHEET_ROFF ? S("Synopsis") : S("Usage"));
         sheet_code(sheet, text_str(&text));
 }
 
@@ -160,7 +166,7 @@ static void put_environment(struct sheet *sheet)
 void help_write_gate(struct sheet *sheet)
 {
         sheet_title(sheet, "gate", 1, S("an API gateway: one door in front of all your services"));
-        sheet_head(sheet, S("Usage"));
+        sheet_head(sheet, sheet->style == SHEET_ROFF ? S("Synopsis") : S("Usage"));
         sheet_code(sheet, S("gate COMMAND [FLAGS] [ARGUMENTS]"));
         put_commands(sheet);
         sheet_head(sheet, S("Flags of every command"));

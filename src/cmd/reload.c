@@ -36,7 +36,8 @@ static int run(struct call *call)
                 return code;
         const struct json *root = reply_json(&reply, &call->arena);
         if (call->is_json && root != NULL)
-                call_put(call, reply.body);
+                call_print(call, STR_FMT "%s", STR_ARG(reply.body),
+                           str_ends(reply.body, S("\n")) ? "" : "\n");
         if (reply.status == 200) {
                 struct str hash = str_first(show_str(root, "hash", &call->arena), HASH_SHOWN);
                 if (!call->is_json)

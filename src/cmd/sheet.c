@@ -1,4 +1,6 @@
 /* sheet.c -- the three ways to write a page. */
+#include <ctype.h>
+
 #include "cmd/sheet.h"
 
 enum { WIDTH = 80, INDENT = 2, HANG = 12 };
@@ -133,8 +135,12 @@ void sheet_title(struct sheet *sheet, const char *name, unsigned section, struct
 void sheet_head(struct sheet *sheet, struct str title)
 {
         blank_line(sheet);
-        if (sheet->style == SHEET_ROFF) {
-                roff_line(sheet, ".SH ", title);
+        if (sheet->style == SHEET_ROFF) { /* as pages of a manual have them */
+                char memory[128];
+                struct text upper = text_over(memory, sizeof memory);
+                for (size_t i = 0; i < title.len; i++)
+                        text_char(&upper, (char)toupper((unsigned char)title.ptr[i]));
+                roff_line(sheet, ".SH ", text_str(&upper));
         } else if (sheet->style == SHEET_MARKDOWN) {
                 text_format(sheet->out, "## " STR_FMT "\n", STR_ARG(title));
         } else {

@@ -212,8 +212,9 @@ static void put_roster(struct screen *screen)
 {
         const struct json *roster = json_get(screen->root, S("roster"));
         head(screen, "roster");
-        put_named(screen, roster, "consumers", " consumers, ");
-        put_named(screen, roster, "keys", " keys\n");
+        bool is_one = show_u64(roster, "consumers") == 1, is_key = show_u64(roster, "keys") == 1;
+        put_named(screen, roster, "consumers", is_one ? " consumer, " : " consumers, ");
+        put_named(screen, roster, "keys", is_key ? " key\n" : " keys\n");
 }
 
 /* ---- lists ---- */

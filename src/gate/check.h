@@ -11,7 +11,7 @@ void config_check(struct reader *reader, const struct config *config);
 /* What a process takes of its configuration when it starts. */
 struct config_start {
         int64_t workers, memory, buckets, admin_port;
-        struct str user, state, admin_host, admin_socket;
+        struct str user, admin_host, admin_socket;
 };
 
 void config_start_take(const struct config *config, struct arena *arena,

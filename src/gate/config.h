@@ -159,7 +159,7 @@ struct config {
         const struct json *node;
         int64_t version, workers; /* workers 0: as many as cores */
         struct texts include;
-        struct str user, state, problems;
+        struct str user, problems;
         int64_t drain, stream_drain;
         struct conf_limits limits;
         struct conf_admin admin;

@@ -336,11 +336,13 @@ static void emit_policies(struct emitter *emitter)
                 emit_policy(emitter, emitter->reader->policies[i]);
 }
 
+/* The type of a block and what must stand in it: nothing at all is a block of presets. */
 static void emit_required(struct emitter *emitter, const struct shape *shape)
 {
         bool has_any = false;
         for (const struct setting *one = shape->settings; one->kind != SETTING_end; one++)
                 has_any = has_any || one->required;
+        put_types(emitter, "object", has_any ? NULL : "null");
         if (!has_any)
                 return;
         json_put_key(&emitter->build, S("required"));
@@ -354,10 +356,9 @@ static void emit_required(struct emitter *emitter, const struct shape *shape)
 
 static void emit_object(struct emitter *emitter, const struct shape *shape)
 {
-        put_block_type(emitter);
+        emit_required(emitter, shape);
         json_put_key(&emitter->build, S("additionalProperties"));
         json_put_bool(&emitter->build, false);
-        emit_required(emitter, shape);
         begin(emitter, "properties");
         for (const struct setting *one = shape->settings; one->kind != SETTING_end; one++) {
                 if (is_shown(one))

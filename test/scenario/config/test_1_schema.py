@@ -54,6 +54,8 @@ BAD = [
     {"apis": {"a": {**A, "policies": {"cache": "5m"}}}},
     {"apis": {"a": {**A, "policies": {"rate_limit": {"burst": 7}}}}},
     {"upstreams": {"u": {}}},
+    {"upstreams": {"u": None}},
+    {"apis": {"a": {**A, "policies": {"cors": None}}}},
     {"upstreams": {"u": {"targets": []}}},
     {"upstreams": {"u": {"targets": "a"}}},
     {"upstreams": {"u": {"targets": [{"weight": 1}]}}},

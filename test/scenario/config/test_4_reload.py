@@ -6,7 +6,6 @@ import rig
 from rig.ports import free_port
 
 TAKEN_AT_START = [({"workers": 2}, "workers", "2"), ({"user": "nobody"}, "user", '"nobody"'),
-                  ({"state": "/tmp/elsewhere"}, "state", '"/tmp/elsewhere"'),
                   ({"limits": {"buckets": 5000}}, "limits.buckets", "5000"),
                   ({"limits": {"memory": "10%"}}, "limits.memory", '"10%"'),
                   ({"admin": {"socket": "/tmp/gate-elsewhere.sock"}}, "admin", "{")]

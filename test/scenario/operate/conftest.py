@@ -125,7 +125,8 @@ def command(tmp_path):
     def run(*arguments, environment=None, **options):
         kept = {key: value for key, value in os.environ.items()
                 if not key.startswith(("GATE", "XDG_"))}
-        kept.update(SANITIZERS, HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path))
+        kept.update(SANITIZERS, HOME=str(tmp_path), XDG_RUNTIME_DIR=str(tmp_path),
+                    STATE_DIRECTORY=str(tmp_path / "state"))
         kept.update(environment or {})
         done = subprocess.run([str(binary()), *map(str, arguments)], text=True, timeout=60,
                               capture_output=True, cwd=tmp_path, env=kept,

@@ -2,6 +2,7 @@
 import json
 import os
 import resource
+import shutil
 import socket
 import stat
 
@@ -111,3 +112,15 @@ def test_it_works_without_a_configuration_and_for_people(command):
     assert "! config      there is none here" in run.stdout
     quiet = command("doctor", "-q")
     assert "✓" not in quiet.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_a_folder_of_somebody_else_is_told_with_what_helps(doctor, tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    there = {"environment": {"STATE_DIRECTORY": str(folder)}}
+    told = doctor(config(free_port(), user="nobody"), **there)[1]("files")[0]
+    assert told["finding"] == "warning" and "cannot be written" in told["text"]
+    assert told["help"] == f"chown -R nobody: {folder}"
+    shutil.chown(folder, "nobody")
+    assert doctor(**there)[1]("files")[0]["finding"] == "good"

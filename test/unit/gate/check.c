@@ -37,7 +37,7 @@ static void go_good(const char *text)
 
 /* The five-route gateway of the design with what is built, and everything else that is. */
 static const char whole[] =
-        "version: 1\nworkers: 2\nuser: gate\ndrain: 10s\nstate: /var/lib/gatehouse\n"
+        "version: 1\nworkers: 2\nuser: gate\ndrain: 10s\n"
         "limits: { connections: 5000, target: 4KiB, header_time: 5s }\n"
         "listeners:\n"
         "  public: { address: \":8443\", trusted_proxies: [10.0.0.0/8], limits: { target: 16KiB } "
