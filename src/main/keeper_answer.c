@@ -119,7 +119,7 @@ static bool may_request(const struct keeper *keeper, const struct child *child)
 {
         uint64_t what = keeper->message.head.a;
         if (child->state == CHILD_SERVING)
-                return what <= REQUEST_RENEW;
+                return what < REQUESTS;
         return keeper->is_stopping && child->state == CHILD_DRAINING && what == REQUEST_ABORT;
 }
 

@@ -1,7 +1,8 @@
 /* message.h -- the language between keeper and data process: records on a SOCK_SEQPACKET pair, each
  * a fixed head, a text and at most MESSAGE_FDS_MAX descriptors. The keeper trusts no data process:
  * what it cannot read is the end of that process. Kinds are in main/message.def; numbers of the
- * kinds never change their meaning within a version. */
+ * kinds, and of what follows here, never change their meaning within a version: at an upgrade a
+ * keeper and a data process of two binaries speak to each other. */
 #pragma once
 
 #include "base/str.h"
@@ -21,14 +22,15 @@ enum message_kind {
 };
 
 /* Why it is to drain. */
-enum drain { DRAIN_STOP, DRAIN_REPLACED, DRAIN_NOW };
+enum drain { DRAIN_STOP = 0, DRAIN_REPLACED = 1, DRAIN_NOW = 2 };
 
 /* What a data process may ask its keeper to do, on behalf of who came through its admin socket. */
 enum request {
-        REQUEST_STOP,    /* as SIGTERM */
-        REQUEST_ABORT,   /* as SIGTERM twice */
-        REQUEST_UPGRADE, /* as SIGUSR2 */
-        REQUEST_RENEW,   /* a fresh process in its place, e.g. to read what only root may read */
+        REQUEST_STOP = 0,    /* as SIGTERM */
+        REQUEST_UPGRADE = 1, /* as SIGUSR2 */
+        REQUEST_RENEW = 2, /* a fresh process in its place, e.g. to read what only root may read */
+        REQUEST_ABORT = 3, /* as SIGTERM twice */
+        REQUESTS
 };
 
 struct message_head {

@@ -256,8 +256,15 @@ static void on_reopen(struct keeper_link *link)
 
 static void on_request_failed(struct keeper_link *link, enum request what, struct str why)
 {
+        static const char *const words[REQUESTS] = {
+                [REQUEST_STOP] = "stop",
+                [REQUEST_UPGRADE] = "upgrade",
+                [REQUEST_RENEW] = "renew",
+                [REQUEST_ABORT] = "abort",
+        };
         (void)link;
-        fprintf(stderr, "data %d: request %d failed: %.*s\n", (int)getpid(), (int)what,
+        CHECK(what < REQUESTS);
+        fprintf(stderr, "data %d: request to %s failed: %.*s\n", (int)getpid(), words[what],
                 STR_ARG(why));
 }
 

@@ -100,7 +100,7 @@ def test_a_broken_binary_changes_nothing_and_is_told(keeper, kind, tmp_path):
     assert k.data == before and crowd.failures == []
     assert k.children() == [before]
     k.notified.hear("RELOADING=1") if path else None
-    k.says(r"request 2 failed: ")  # who asked through the data process hears it too
+    k.says("request to upgrade failed: ")  # who asked through the data process hears it too
     k.signal(signal.SIGKILL, before)  # and the old binary still restarts
     assert k.ask()["pid"] != before
 
