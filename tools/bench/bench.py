@@ -1,7 +1,7 @@
 """bench.py -- ./dev bench: Gatehouse, nginx, HAProxy and a bare relay on the same work in one run.
 
     ./dev bench                 all areas, 2 rounds of 1 s: a look
-    ./dev bench full            all areas, 3 rounds of 3 s: what goes into bench/ and the README
+    ./dev bench full            all areas, 3 rounds of 3 s, into bench/ and the README
     ./dev bench NAME…           single areas: connections bodies latency memory syscalls policies
                                 routes reload
     --rounds N --seconds N      other rounds
@@ -122,6 +122,47 @@ def save(folder, facts, rows, text):
     charts(rows, folder, f"{facts['date']}, {facts['cpu']}, {facts['mode']}")
 
 
+# What the README says: (area, case, metric, peers, how).
+SUMMARY = (
+    ("connections", "64 connections", "cpu", "CPU per request, 100 B, 64 connections"),
+    ("connections", "256 connections", "cpu", "… 256 connections"),
+    ("bodies", "100kB body", "cpu", "… 100 kB bodies"),
+    ("latency", "p99 at 5000/s", "p99", "p99 at 5,000 requests/s"),
+    ("memory", "9500 idle connections", "bytes", "memory per idle connection, of 9,500"),
+    ("syscalls", "busy, 64 connections", "calls", "system calls per request"),
+)
+COLUMNS = ("gate", "gate full", "nginx", "haproxy")
+UNITS = {"cpu": "µs", "p99": "µs", "bytes": "B", "calls": ""}
+
+
+def summary(rows, facts):
+    """The table between the README's markers: of one whole run only."""
+    found = {(row["area"], row["case"], row["metric"]): row["peers"] for row in rows}
+    lines = [f"`./dev bench full`, {facts['date']}, {facts['cpu']}: one worker each; load, upstream",
+             f"and proxy on {facts['mode']}; only ratios of one run mean anything. *full*: with key,",
+             "limit, log and metrics.", "", f"| | {' | '.join(COLUMNS)} |",
+             "|---|---:|---:|---:|---:|"]
+    for *key, text in SUMMARY:
+        by_peer, cells = found[tuple(key)], []
+        for name in COLUMNS:
+            peer = by_peer.get(name)
+            cell = f"{number(peer['median'])} {UNITS[key[2]]}".strip() if peer else ""
+            if peer and name != "nginx" and "vs_nginx" in peer:
+                cell += f" ({peer['vs_nginx']:.2f} ×)"
+            cells.append(cell)
+        lines.append(f"| {text} | {' | '.join(cells)} |")
+    lines += ["", "![CPU per request](bench/connections.svg)", "",
+              "Everything that was measured, with charts: [bench/latest.md](bench/latest.md)."]
+    return "\n".join(lines)
+
+
+def into_readme(text):
+    path = ROOT / "README.md"
+    head, rest = path.read_text().split("<!-- bench -->\n")
+    tail = rest.split("<!-- /bench -->")[1]
+    path.write_text(f"{head}<!-- bench -->\n{text}\n<!-- /bench -->{tail}")
+
+
 def calibration(runs):
     """The middle of what load and upstream took, and the most that others took."""
     if not runs:
@@ -147,6 +188,7 @@ def arguments():
     unknown = set(given.areas) - set(areas.AREAS)
     if unknown:
         parser.error(f"no area {', '.join(unknown)}; there are {', '.join(areas.AREAS)}")
+    given.is_part = bool(given.areas)
     given.areas = given.areas or list(areas.AREAS)
     given.rounds = given.rounds or (3 if is_full else 2)
     given.seconds = given.seconds or (3 if is_full else 1)
@@ -188,6 +230,8 @@ def main():
     save(peers.WORK, facts, rows, text)
     if given.keep:
         save(ROOT / "bench", facts, rows, text)
+        if not given.is_part:
+            into_readme(summary(rows, facts))
     return 0 if all(line.startswith("holds") for line in floors) else 1
 
 
