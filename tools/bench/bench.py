@@ -137,10 +137,11 @@ UNITS = {"cpu": "µs", "p99": "µs", "bytes": "B", "calls": ""}
 
 def summary(rows, facts):
     """The table between the README's markers: of one whole run only."""
+    of = f"{facts['date']}, {facts['cpu']}"
     found = {(row["area"], row["case"], row["metric"]): row["peers"] for row in rows}
-    lines = [f"`./dev bench full`, {facts['date']}, {facts['cpu']}: one worker each; load, upstream",
-             f"and proxy on {facts['mode']}; only ratios of one run mean anything. *full*: with key,",
-             "limit, log and metrics.", "", f"| | {' | '.join(COLUMNS)} |",
+    lines = [f"`./dev bench full`, {of}: one worker each; load, upstream and proxy on",
+             f"{facts['mode']}; only ratios of one run mean anything. *full*: with key, limit, log",
+             "and metrics.", "", f"| | {' | '.join(COLUMNS)} |",
              "|---|---:|---:|---:|---:|"]
     for *key, text in SUMMARY:
         by_peer, cells = found[tuple(key)], []
