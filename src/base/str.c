@@ -243,8 +243,11 @@ void text_decimal(struct text *text, uint64_t value, unsigned places)
         uint64_t rest = value % one;
         if (rest == 0)
                 return;
-        for (unsigned i = places; i > 0; i--, rest /= 10)
-                digits[i - 1] = (char)('0' + rest % 10);
+        unsigned left = places;
+        for (; left >= 2; left -= 2, rest /= 100)
+                memcpy(digits + left - 2, pairs + rest % 100 * 2, 2);
+        if (left == 1)
+                digits[0] = (char)('0' + rest);
         while (digits[places - 1] == '0')
                 places--;
         text_char(text, '.');

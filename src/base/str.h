@@ -149,8 +149,16 @@ static inline void text_put(struct text *text, struct str s)
 /* The same for texts that are short as a rule: two words that overlap cost less than a call. */
 static always_inline char *copy_short(char *to, const char *from, size_t len)
 {
-        if (len > 16 || len < 4) {
+        if (len > 256 || len < 4) {
                 memcpy(to, from, len);
+        } else if (len >= 16) {
+                char piece[16];
+                for (size_t at = 0; at < len - 16; at += 16) {
+                        memcpy(piece, from + at, 16);
+                        memcpy(to + at, piece, 16);
+                }
+                memcpy(piece, from + len - 16, 16);
+                memcpy(to + len - 16, piece, 16);
         } else if (len >= 8) {
                 uint64_t first = load_u64(from), last = load_u64(from + len - 8);
                 memcpy(to, &first, 8);

@@ -29,7 +29,7 @@ struct json_line {
 };
 
 /* Each begins with its comma and its key, which are one piece: `,"http.route":`. */
-static void json_SAFE(struct json_line *out, struct str key, struct str value)
+static always_inline void json_SAFE(struct json_line *out, struct str key, struct str value)
 {
         struct text *text = out->text;
         if (value.len == 0 || !text_room(text, key.len + value.len + 2))
@@ -41,7 +41,7 @@ static void json_SAFE(struct json_line *out, struct str key, struct str value)
         text->len = (size_t)(at - text->at);
 }
 
-static void json_TEXT(struct json_line *out, struct str key, struct str value)
+static always_inline void json_TEXT(struct json_line *out, struct str key, struct str value)
 {
         if (out->is_plain) {
                 json_SAFE(out, key, value);
