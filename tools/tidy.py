@@ -84,6 +84,7 @@ WORDS = {
 }
 # Identifiers of libraries that carry such a word.
 FOREIGN = re.compile(r"^(sa_handler|yaml_\w+|ares_\w+|pthread_\w+|ucontext\w*|siginfo\w*)$")
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)[^)]*\)")
 OWED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE = re.compile(r"(?<![\w.])/(work|root|home)/\w")
 TEXT_FILES = (".c", ".h", ".def", ".py", ".md", ".build", ".yaml", ".yml", ".txt", ".sh", ".service",
@@ -232,8 +233,17 @@ def check_texts(faults):
                 faults.add(path, at, "a path of one machine; make it relative")
             if line != line.rstrip() and path.suffix != ".md":
                 faults.add(path, at, "blanks at the end of the line")
+        check_links(path, text, faults)
         if path.suffix == ".py":
             check_python(path, text, faults)
+
+
+def check_links(path, text, faults):
+    """What a page refers to in the tree is there."""
+    for at, line in enumerate(text.split("\n"), 1):
+        for link in LINK.findall(line) if path.suffix == ".md" else ():
+            if not (path.parent / link).exists():
+                faults.add(path, at, f"{link} leads nowhere")
 
 
 def check_python(path, text, faults):

@@ -74,7 +74,9 @@ void keepsake_write(struct str folder, const struct bundle *bundle, struct str e
         json_write(json_build_done(&build), JSON_COMPACT, &arena, &text);
         enum err err = file_write(place, text_str(&text));
         if (err != ERR_ok && !has_complained)
-                fprintf(stderr, "gate: the configuration cannot be kept as " STR_FMT ": %s\n",
+                fprintf(stderr,
+                        "gate: the configuration cannot be kept as " STR_FMT
+                        ": %s; `gate doctor` knows what helps\n",
                         STR_ARG(place), err_text(err));
         has_complained = err != ERR_ok;
         arena_fini(&arena);

@@ -75,3 +75,10 @@ def test_the_floors_hold_upwards_only():
     assert not floors.may_see("wire", "io/loop.h")
     assert not floors.may_see("net", "schema/setting.h")
     assert floors.may_see("cmd", "gate/route.h")
+
+
+def test_a_page_refers_to_what_is_there():
+    faults = tidy.Faults()
+    page = "[a](src) [b](https://x.test/y) [c](#d)\n[e](doc/ref/codes.md#f) [g](no/such)\n"
+    tidy.check_links(ROOT / "README.md", page, faults)
+    assert [(line, text) for _, line, text in faults.lines] == [(2, "no/such leads nowhere")]

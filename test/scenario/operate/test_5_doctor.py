@@ -103,7 +103,7 @@ def test_too_few_descriptors_are_told(doctor):
 def test_a_configuration_that_is_wrong_is_left_to_check(doctor):
     code, about = doctor({"apis": {"a": {"upstreem": "x"}}})
     assert code == 1
-    assert "1 errors" in about("config")[0]["text"] and "gate check" in about("config")[0]["help"]
+    assert "1 error," in about("config")[0]["text"] and "gate check" in about("config")[0]["help"]
 
 
 def test_it_works_without_a_configuration_and_for_people(command):
