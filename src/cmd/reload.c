@@ -20,7 +20,8 @@ static void show_complaints(struct call *call, const struct json *answer)
                 text_char(&out, '\n');
         }
         fflush(stdout);
-        fwrite(out.at, 1, out.len, stderr);
+        if (out.len > 0)
+                fwrite(out.at, 1, out.len, stderr);
 }
 
 static int run(struct call *call)

@@ -194,7 +194,7 @@ static const struct setting eject_settings[] = {
         {INTEGER(failures), .least = 1, .most = 1000, .preset = 5, .word = "off",
          .text = "Failures in a row after which a target gets no requests for a while."},
         {DURATION(time), .least = 100 * MILLISECOND, .most = HOUR, .preset = 30 * SECOND,
-         .text = "For how long the first time; doubled each time, to ten times as long."},
+         .text = "For how long the first time; doubled each time, to 5 minutes at most."},
         {SHARE(share), .least = PERCENT, .preset = 50 * PERCENT,
          .text = "Share of the targets that may be out at once; never the last one."},
         {0}};

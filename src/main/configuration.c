@@ -214,7 +214,8 @@ static void reload_done(struct steward *steward)
         struct text json = text_grow(&arena, FAULTS_TEXT_MAX);
         faults_write(&faults, false, &text);
         faults_write_json(&faults, &json);
-        fwrite(text.at, 1, text.len, stderr);
+        if (text.len > 0)
+                fwrite(text.at, 1, text.len, stderr);
         reload->is_good = true;
         reload->good++;
         reload->wall = wall_now(steward);

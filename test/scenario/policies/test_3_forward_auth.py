@@ -1,4 +1,5 @@
 """forward_auth: somebody else decides; whoever does not answer has not said yes."""
+import signal
 import threading
 import time
 
@@ -124,6 +125,19 @@ def test_a_question_outlives_a_reload(gate, server):
     event.set()
     assert c.read().status == 200
     assert {r.target for r in s.requests} == {"/x", "/y"}
+
+
+def test_a_question_is_waited_for_in_a_drain(gate, server):
+    event = threading.Event()
+    s, d = server(), server((rig.hold(event), verdict(200)))
+    g = start(gate, s, d)
+    c = g.raw().send(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+    d.wait(1)
+    g.signal(signal.SIGTERM)
+    time.sleep(0.2)
+    event.set()
+    assert c.read().status == 200
+    assert g.wait_exit() == 0 and s.request.target == "/x"
 
 
 @pytest.mark.parametrize("policy, code", [
