@@ -362,6 +362,17 @@ static void put_answer(const struct explained *explained, struct text *out)
 }
 
 /* Lines of a head, each behind a mark. */
+/* The line without what only the two ends are to know. */
+static struct str told(const struct explained *explained, struct str line)
+{
+        ptrdiff_t colon = str_find(line, ':');
+        if (colon <= 0 ||
+            (name_flags(name_find(str_first(line, (size_t)colon))) & NAME_SECRET) == 0)
+                return plain(explained, line);
+        return arena_format(&explained->call->arena, STR_FMT ": •••",
+                            STR_ARG(str_first(line, (size_t)colon)));
+}
+
 static void put_head(const struct explained *explained, struct text *out, const char *mark,
                      struct str head)
 {
@@ -371,7 +382,7 @@ static void put_head(const struct explained *explained, struct text *out, const 
                         line.len--;
                 if (line.len > 0)
                         text_format(out, "   %s " STR_FMT "\n", mark,
-                                    STR_ARG(plain(explained, line)));
+                                    STR_ARG(told(explained, line)));
         }
 }
 
