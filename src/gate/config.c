@@ -341,7 +341,7 @@ static const struct setting config_settings[] = {
         {OBJECT(limits, conf_limits), .text = "What traffic may use at most."},
         {OBJECT(admin, conf_admin), .text = "Addresses for operators."},
         {OBJECT(telemetry, conf_telemetry), .text = "What is told about traffic."},
-        {MAP(listeners, conf_listener), .format = FORMAT_name, .most = 256,
+        {MAP(listeners, conf_listener), .format = FORMAT_name, .most = CONFIG_LISTENERS_MAX,
          .text = "Where callers arrive; localhost:8080 when none is written."},
         {MAP(channels, conf_channel), .format = FORMAT_name, .most = 1000,
          .text = "Doors for different audiences; without any, every host is answered everywhere."},

@@ -95,6 +95,8 @@ struct conf_dns {
         int64_t min, max, stale;
 };
 
+enum { CONFIG_LISTENERS_MAX = 64 };
+
 enum conf_balance {
         CONF_BALANCE_ROUND_ROBIN,
         CONF_BALANCE_LEAST_CONN,

@@ -14,7 +14,7 @@ struct ring;
 struct counts;
 struct count_board;
 
-enum { ENTRANCES_MAX = 64 };
+enum { ENTRANCES_MAX = 512 };
 
 struct worker {
         struct http http;

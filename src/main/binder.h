@@ -9,7 +9,7 @@
 #include "main/keeper_link.h"
 
 enum {
-        BINDER_DOORS_MAX = 256,     /* addresses of one gate */
+        BINDER_DOORS_MAX = 320,     /* addresses of one gate */
         BINDER_SOCKETS_MAX = 16384, /* of all of them; never more than half of what we may open */
         BINDER_OWNERS_MAX = 32,     /* processes that may want one */
         BINDER_BACKLOG = 65535,     /* the kernel cuts it at net.core.somaxconn */

@@ -15,7 +15,8 @@
 #include "main/data.h"
 #include "main/keeper_link.h"
 
-enum { DOORS_MOST = 64 };
+/* Two families each, and twice as many while one configuration takes the place of another. */
+enum { DOORS_MOST = 4 * CONFIG_LISTENERS_MAX };
 
 /* One bound address of a listener, and the entrances of the workers to it. */
 struct opening {

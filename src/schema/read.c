@@ -374,6 +374,8 @@ void map_read(struct reading *reading, const struct setting *setting, const stru
                 fault_kind(reading, setting, node, "a block of names");
                 return;
         }
+        if (!count_fits(reading, setting, node, node->len))
+                return;
         char *array = array_make(reading, setting, node->len);
         json_each (value, node) {
                 if ((value->flags & JSON_REMOVED) != 0)

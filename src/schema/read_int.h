@@ -36,6 +36,11 @@ void value_preset(struct reading *reading, const struct setting *setting);
 
 void object_read(struct reading *reading, const struct setting *setting, const struct json *node);
 void list_read(struct reading *reading, const struct setting *setting, const struct json *node);
+
+/* True when a list or map has not too many and not too few elements; else it was said. */
+bool count_fits(struct reading *reading, const struct setting *setting, const struct json *node,
+                size_t count);
+
 void map_read(struct reading *reading, const struct setting *setting, const struct json *node);
 void block_read(struct reading *reading, const struct setting *setting, const struct json *node);
 

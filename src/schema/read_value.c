@@ -291,9 +291,8 @@ static void read_text(struct reading *reading, const struct setting *setting,
                 *(struct str *)member_of(reading, setting) = text;
 }
 
-/* True when a list has not too many and not too few elements. */
-static bool count_fits(struct reading *reading, const struct setting *setting,
-                       const struct json *node, size_t count)
+bool count_fits(struct reading *reading, const struct setting *setting, const struct json *node,
+                size_t count)
 {
         struct faults *faults = reading->reader->faults;
         if (count < (size_t)setting->least) {
