@@ -1,12 +1,31 @@
 /* diff.c -- `gate diff`: what a configuration would change, in words of what is written and of what
  * it means. */
 #include "cmd/changes.h"
+#include "cmd/gateway.h"
 #include "cmd/gitworld.h"
 #include "cmd/reading.h"
 #include "identity/list.h"
+#include "main/keepsake.h"
 #include "policy/list.h"
 
 enum { OUT_MAX = 64 << 20, WHAT_WIDTH = 44 };
+
+/* What a running gate has in force; NULL after a complaint. */
+static struct bundle *read_live(struct call *call, int *ret_code)
+{
+        struct question question = {.method = S("GET"), .target = S("/config")};
+        struct gateway gateway;
+        struct reply reply;
+        if (!gateway_find(call, GATEWAY_OBEYS, &gateway, ret_code) ||
+            !gateway_ask(call, &gateway, &question, &reply, ret_code))
+                return NULL;
+        struct bundle *bundle = NULL;
+        if (reply.status == 200)
+                bundle = keepsake_take(reply.body, &policy_list, &proof_list);
+        if (bundle == NULL)
+                *ret_code = reply_complain(call, &reply, "the gate did not show its configuration");
+        return bundle;
+}
 
 /* The configuration before, by --from. NULL after a complaint. */
 static struct bundle *read_before(struct call *call, struct str path, int *ret_code)
@@ -30,8 +49,10 @@ static struct bundle *read_before(struct call *call, struct str path, int *ret_c
                 request.path = path;
                 request.world = &gitworld->world;
         }
-        struct bundle *bundle = bundle_read(&request, &policy_list, &proof_list);
-        if (bundle_is_good(bundle))
+        struct bundle *bundle = str_is(from, "live")
+                                        ? read_live(call, ret_code)
+                                        : bundle_read(&request, &policy_list, &proof_list);
+        if (bundle == NULL || bundle_is_good(bundle))
                 return bundle;
         call_say(call, "the configuration before, " STR_FMT ", is not good:", STR_ARG(from));
         *ret_code = reading_refuse(call, bundle);
@@ -174,10 +195,10 @@ const struct command command_diff = {
         .name = "diff",
         .group = GROUP_config,
         .line = "say what the configuration changes, and what that means",
-        .flags = (const struct flag[]){{"from", .kind = FLAG_FILE, .value = "git:REF|FILE",
+        .flags = (const struct flag[]){{"from", .kind = FLAG_FILE, .value = "git:REF|live|FILE",
                                         .text = "What to compare with: the configuration as it is "
-                                                "in a commit of git, or "
-                                                "another file; git:HEAD when not given."},
+                                                "in a commit of git, as a running gate has it in "
+                                                "force, or another file; git:HEAD when not given."},
                                        {"exit-code",
                                         .text = "Exit with 2 when there are differences."},
                                        {0}},
@@ -186,12 +207,13 @@ const struct command command_diff = {
                 "or place in the files; then what it means: routes that come and go, policies that "
                 "hold on them, keys that stop to work. Removals come first.",
                 "With --env both sides have that environment laid over."),
-        .samples = (const struct sample[]){{"gate diff", "What is not committed yet."},
-                                           {"gate diff --from git:main --env prod --exit-code",
-                                            "In a pull request."},
-                                           {"gate diff --from /etc/gatehouse/gateway.yaml",
-                                            "Against another file."},
-                                           {0}},
-        .exits = COMMAND_EXITS(EXIT_differs, EXIT_missing, EXIT_config),
+        .samples =
+                (const struct sample[]){
+                        {"gate diff", "What is not committed yet."},
+                        {"gate diff --from git:main --env prod --exit-code", "In a pull request."},
+                        {"gate diff --from live", "What `gate reload` would change."},
+                        {"gate diff --from /etc/gatehouse/gateway.yaml", "Against another file."},
+                        {0}},
+        .exits = COMMAND_EXITS(EXIT_differs, EXIT_missing, EXIT_unavailable, EXIT_config),
         .run = run,
 };

@@ -2,7 +2,7 @@
  * by the steward's loop, on the same HTTP as the gateway. On a TCP address it is read only, and
  * answers only to names of this machine (no name that somebody else's DNS made up): /livez,
  * /readyz, /metrics, /status. On the unix socket, which only its owner can open, also POST /reload,
- * /drain, /stop, /upgrade, /reopen, GET /logs, /limits, and consumers and their keys.
+ * /drain, /stop, /upgrade, /reopen, GET /logs, /limits, /config, and consumers and their keys.
  *
  * It knows neither processes nor commands: what it must ask for, it asks by `struct admin_calls`.
  * One thread, the steward's; its loop has pages for ADMIN_PAGES. */
@@ -63,6 +63,8 @@ struct admin_key {
 struct admin_calls {
         void *arg;
         void (*state)(void *arg, struct admin_state *ret_state);
+        /* Writes what the configuration in force was read from, as JSON. */
+        void (*config)(void *arg, struct arena *arena, struct text *out);
         /* Begins to read the configuration anew, or will once the reload under way is over. Returns
          * the number of the reload that does it; admin_reloaded tells what came of it, never before
          * this returns. */

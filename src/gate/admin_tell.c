@@ -1,5 +1,5 @@
-/* admin_tell.c -- /livez, /readyz, /limits and /metrics, and the numbers that nobody counts but the
- * steward knows. */
+/* admin_tell.c -- /livez, /readyz, /config, /limits and /metrics, and the numbers that nobody
+ * counts but the steward knows. */
 #include "gate/admin_int.h"
 #include "gate/exposition.h"
 #include "io/usage.h"
@@ -52,6 +52,46 @@ void serve_readyz(struct visit *visit)
                                     state.is_draining ? "draining\n" : "",
                                     STR_ARG(str_first(state.not_ready, 4096)));
         visit_answer(visit, status, PLAIN, text);
+}
+
+/* ---- the configuration in force ---- */
+
+/* A text that may be far larger than what an exchange has memory for. */
+struct whole {
+        struct arena arena;
+        struct str rest;
+};
+
+static bool next_piece(struct visit *visit, struct text *out)
+{
+        struct whole *whole = visit->maker;
+        struct str piece = str_first(whole->rest, out->max - out->len);
+        text_put(out, piece);
+        whole->rest = str_skip(whole->rest, piece.len);
+        return whole->rest.len > 0;
+}
+
+static void end_whole(struct visit *visit)
+{
+        struct whole *whole = visit->maker;
+        arena_fini(&whole->arena);
+}
+
+void serve_config(struct visit *visit)
+{
+        const struct admin_calls *calls = &visit->admin->calls;
+        struct whole *whole = arena_new(visit_arena(visit), struct whole);
+        if (calls->config == NULL) {
+                visit_deny(visit, REASON_not_implemented, "%s", "");
+                return;
+        }
+        arena_init(&whole->arena, NULL, SIZE_MAX / 2);
+        struct text text = text_grow(&whole->arena, SIZE_MAX / 2);
+        calls->config(calls->arg, &whole->arena, &text);
+        text_char(&text, '\n');
+        whole->rest = text_str(&text);
+        visit->end = end_whole;
+        visit_stream(visit, JSON, next_piece, whole);
 }
 
 /* ---- limits ---- */

@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "main/keepsake.h"
 #include "main/sight.h"
 
 enum { WHY_MAX = 1024, SOCKET_PATH_MAX = 104 };
@@ -170,6 +171,12 @@ static void fill_state(void *arg, struct admin_state *ret_state)
                 ret_state->not_ready = S("it is starting");
 }
 
+static void put_config(void *arg, struct arena *arena, struct text *out)
+{
+        struct steward *steward = arg;
+        keepsake_put(steward->snapshot->bundle, str_of(steward->start->environment), arena, out);
+}
+
 static uint64_t begin_reload(void *arg)
 {
         struct steward *steward = arg;
@@ -260,6 +267,7 @@ void desk_begin(struct steward *steward)
         desk->calls = (struct admin_calls){
                 .arg = steward,
                 .state = fill_state,
+                .config = put_config,
                 .reload = begin_reload,
                 .act = act,
                 .put_key = put_key,

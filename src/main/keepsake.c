@@ -54,15 +54,11 @@ static void put_texts(struct json_build *build, const struct sources *sources)
         json_end(build);
 }
 
-void keepsake_write(struct str folder, const struct bundle *bundle, struct str environment)
+void keepsake_put(const struct bundle *bundle, struct str environment, struct arena *arena,
+                  struct text *out)
 {
-        static bool has_complained;
-        struct arena arena;
         struct json_build build;
-        arena_init(&arena, NULL, KEEPSAKE_MAX);
-        struct text text = text_grow(&arena, KEEPSAKE_MAX);
-        struct str place = kept_place(folder, bundle->load.path, &arena);
-        json_build_init(&build, &arena, 16);
+        json_build_init(&build, arena, 16);
         json_begin(&build, JSON_OBJECT);
         json_put_key(&build, S("format"));
         json_put_i64(&build, 1);
@@ -71,7 +67,17 @@ void keepsake_write(struct str folder, const struct bundle *bundle, struct str e
         json_put_member(&build, S("environment"), environment);
         put_texts(&build, &bundle->load.sources);
         json_end(&build);
-        json_write(json_build_done(&build), JSON_COMPACT, &arena, &text);
+        json_write(json_build_done(&build), JSON_COMPACT, arena, out);
+}
+
+void keepsake_write(struct str folder, const struct bundle *bundle, struct str environment)
+{
+        static bool has_complained;
+        struct arena arena;
+        arena_init(&arena, NULL, KEEPSAKE_MAX);
+        struct text text = text_grow(&arena, KEEPSAKE_MAX);
+        struct str place = kept_place(folder, bundle->load.path, &arena);
+        keepsake_put(bundle, environment, &arena, &text);
         enum err err = file_write(place, text_str(&text));
         if (err != ERR_ok && !has_complained)
                 fprintf(stderr,
@@ -149,12 +155,30 @@ static struct bundle *read_kept(struct arena *arena, const struct json *root,
                 .world = &world,
         };
         struct bundle *bundle = bundle_read(&request, policies, proofs);
-        struct str hash = json_str(json_get(root, S("hash")), arena);
         bundle->load.world = &world_real;
-        if (bundle_is_good(bundle) && str_eq(bundle->load.hash, hash))
-                return bundle;
-        bundle_free(bundle);
-        return NULL;
+        return bundle;
+}
+
+static const struct json *root_of(struct str text, struct arena *arena)
+{
+        struct json_trouble trouble;
+        const struct json_limits limits = {.size_max = KEEPSAKE_MAX};
+        const struct json *root = NULL;
+        if (json_read(text, &limits, arena, &root, &trouble) != ERR_ok ||
+            !json_is(json_get(root, S("texts")), JSON_ARRAY))
+                return NULL;
+        return root;
+}
+
+struct bundle *keepsake_take(struct str text, const struct policies *policies,
+                             const struct proofs *proofs)
+{
+        struct arena arena;
+        arena_init(&arena, NULL, SIZE_MAX / 2);
+        const struct json *root = root_of(text, &arena);
+        struct bundle *bundle = root == NULL ? NULL : read_kept(&arena, root, policies, proofs);
+        arena_fini(&arena);
+        return bundle;
 }
 
 struct bundle *keepsake_read(struct str folder, struct str path, const struct policies *policies,
@@ -162,15 +186,19 @@ struct bundle *keepsake_read(struct str folder, struct str path, const struct po
 {
         struct arena arena;
         struct file file;
-        struct json_trouble trouble;
-        const struct json_limits limits = {.size_max = KEEPSAKE_MAX};
         const struct json *root = NULL;
         struct bundle *bundle = NULL;
         arena_init(&arena, NULL, SIZE_MAX / 2);
-        if (file_read(kept_place(folder, path, &arena), KEEPSAKE_MAX, &arena, &file) == ERR_ok &&
-            json_read(file.text, &limits, &arena, &root, &trouble) == ERR_ok &&
-            json_is(json_get(root, S("texts")), JSON_ARRAY))
+        if (file_read(kept_place(folder, path, &arena), KEEPSAKE_MAX, &arena, &file) == ERR_ok)
+                root = root_of(file.text, &arena);
+        if (root != NULL)
                 bundle = read_kept(&arena, root, policies, proofs);
+        if (bundle != NULL &&
+            (!bundle_is_good(bundle) ||
+             !str_eq(bundle->load.hash, json_str(json_get(root, S("hash")), &arena)))) {
+                bundle_free(bundle);
+                bundle = NULL;
+        }
         arena_fini(&arena);
         return bundle;
 }

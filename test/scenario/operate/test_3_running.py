@@ -397,3 +397,31 @@ def test_a_gate_on_a_terminal_says_where_it_listens(running):
     assert process.wait(10) in (0, 143)
     os.close(leader)
     assert re.search(rb"listening +http://127\.0\.0\.1:\d+\r\n", text)
+
+
+# what a reload would change
+
+def test_a_file_is_compared_with_what_is_in_force(running):
+    def diff(*arguments):
+        return running.command("diff", "-c", running.file, "--from", "live", *arguments)
+    assert "no difference" in diff("--exit-code").stderr
+    config = json.loads(running.file.read_text())
+    text = running.file.read_text()
+    running.file.write_text(text.replace("5/min", "7/min").replace("acme-key", "other-key"))
+    run = diff("--exit-code", "--json")
+    assert run.returncode == 2, run.stderr
+    changes = json.loads(run.stdout)["changes"]
+    assert [c["is"] for c in changes if c["what"].endswith("rate_limit.rate")] == ["7/min"]
+    assert "acme-key" not in run.stdout and "other-key" not in run.stdout
+    assert running.command("reload").returncode == 0
+    assert "no difference" in diff("--exit-code").stderr
+    many = {f"api{number}": {"upstream": "http://127.0.0.1:1"} for number in range(20000)}
+    running.reload({**config, "apis": {**config["apis"], **many}})
+    running.file.write_text(json.dumps(config))
+    assert "api19999" in diff().stdout  # a text larger than the admin's memory
+
+
+def test_without_a_gate_nothing_is_compared_live(command, tmp_path):
+    (tmp_path / "gateway.yaml").write_text("apis: { a: { upstream: http://localhost:1 } }\n")
+    run = command("diff", "--from", "live", "--gateway", str(tmp_path / "none.sock"))
+    assert run.returncode == 69 and "no gateway answers" in run.stderr

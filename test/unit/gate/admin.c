@@ -219,6 +219,7 @@ static void the_address_is_read_only(void **state)
                 "POST /upgrade",
                 "POST /reopen",
                 "GET /logs",
+                "GET /config",
                 "GET /limits?limit=api/a/rate_limit&kind=c&proved=1&who=61",
                 "PUT /consumers/acme",
                 "DELETE /consumers/acme",
