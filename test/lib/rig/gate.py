@@ -11,6 +11,7 @@ environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False, e
 status), forgive="regex of lines allowed on stderr", binary=PATH, records=False (no check of the log
 against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
 """
+import copy
 import functools
 import json
 import os
@@ -26,6 +27,7 @@ import time
 from . import records, systemd
 from .client import Raw
 from .faults import ROOT
+from .pace import Watch
 from .ports import free_port
 
 ALARMS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|MemorySanitizer"
@@ -100,11 +102,11 @@ class Gate:
             upstream = options["upstream"]
             config.setdefault("apis", {})["a"] = {
                 "path": "/", "upstream": getattr(upstream, "url", upstream),
-                "policies": options.get("policies", {})}
+                "policies": copy.deepcopy(options.get("policies", {}))}
         for key in ("apis", "limits", "upstreams", "consumers", "channels", "listeners", "tiers",
                     "telemetry", "policies", "enforce"):
             if key in options and not (key == "policies" and "upstream" in options):
-                config.setdefault(key, {}).update(options[key])
+                config.setdefault(key, {}).update(copy.deepcopy(options[key]))
         config.setdefault("listeners", {}).setdefault("main", {}).setdefault(
             "address", f"127.0.0.1:{self.port}")
         admin = config.setdefault("admin", {})
@@ -329,12 +331,12 @@ class Gate:
         second, seen once by exactly one upstream, with its target untouched."""
         token = os.urandom(8).hex()
         fields = [*http_pairs(headers), ("X-Canary", token)]
-        begin = time.monotonic()
+        watch = Watch()
         if connection is None:
             answer = self.get(target, fields, **options)
         else:
             answer = connection.get(target, fields, **options)
-        assert time.monotonic() - begin < 1.0, "the canary took more than a second"
+        assert watch.own < 1.0, "the canary took more than a second"
         assert answer.status == 200, f"the canary got {answer.status}: {answer.body[:300]!r}"
         came = [request for server in self.servers for request in server.requests
                 if request.header("x-canary") == token]

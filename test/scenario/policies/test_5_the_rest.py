@@ -1,6 +1,5 @@
 """cors, ip_allow, ip_deny, body_limit, timeout, redirect, rewrite: each by real traffic."""
 import threading
-import time
 
 import pytest
 import rig
@@ -155,22 +154,22 @@ def test_body_limit_a_declared_length_is_refused_before_a_byte_is_read(gate, ser
     ids=lambda v: str(v)[:30])
 def test_timeout_of_a_head(gate, server, timeout, reply, status):
     g = gate(upstream=server(reply), policies={"timeout": timeout, "retry": "off"})
-    begin = time.monotonic()
+    watch = rig.Watch()
     answer = g.get("/")
-    assert answer.status == status and 0.28 < time.monotonic() - begin < 1.5
+    assert answer.status == status and 0.28 < watch.wall and watch.own < 1.5
     if status == 504:
         code = "total-timeout" if "total" in timeout else "upstream-timeout"
-        assert answer.code == code and g.record(answer).reason == code
+        assert answer.code == g.record(answer).reason == code
 
 
 @pytest.mark.parametrize("timeout", [{"idle": "300ms"}, {"total": "300ms"}], ids=str)
 def test_timeout_of_a_body_cuts_it(gate, server, timeout):
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
     g = gate(upstream=server((head, rig.wait(3))), policies={"timeout": timeout})
-    begin = time.monotonic()
+    watch = rig.Watch()
     answer = g.raw().send(rig.request("GET", "/")).read(whole=False)
     assert answer.status == 200 and not answer.complete and bytes(answer.body) == b"half"
-    assert 0.28 < time.monotonic() - begin < 1.5
+    assert 0.28 < watch.wall and watch.own < 1.5
 
 
 def test_timeout_idle_does_not_bound_a_body_that_moves(gate, server):
@@ -195,19 +194,19 @@ def test_timeout_to_connect(gate, server):
         crowd.append(one)
     g = gate(upstream=f"http://127.0.0.1:{port}", policies={"timeout": {"connect": "300ms"},
                                                             "retry": "off"})
-    begin = time.monotonic()
+    watch = rig.Watch()
     answer = g.get("/")
     assert (answer.status, answer.code) == (504, "upstream-connect-timeout")
-    assert 0.28 < time.monotonic() - begin < 1.5
+    assert 0.28 < watch.wall and watch.own < 1.5
 
 
 def test_timeout_of_all_tries_together(gate, server):
     g = gate({"upstreams": {"u": {"targets": [server((rig.wait(2),)).url for _ in range(3)]}},
               "apis": {"a": {"path": "/", "upstream": "u", "policies": {
                   "timeout": "400ms", "retry": {"attempts": 3, "on": ["timeout"]}}}}})
-    begin = time.monotonic()
+    watch = rig.Watch()
     assert g.get("/").status == 504
-    assert time.monotonic() - begin < 1.0
+    assert watch.own < 1.0
 
 
 # redirect

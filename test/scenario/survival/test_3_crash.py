@@ -2,7 +2,6 @@
 import os
 import re
 import signal
-import time
 
 import rig
 
@@ -18,12 +17,12 @@ def test_a_killed_process_is_back_within_a_second_and_who_comes_meanwhile_waits(
     g = door()
     before = data(g)
     os.kill(before, signal.SIGKILL)
-    begin, cpu = time.monotonic(), time.process_time()
-    answers = [g.get("/fresh") for _ in range(20)]  # nobody is refused: they wait in the socket
-    assert all(answer.status == 200 for answer in answers)
-    assert data(g) != before
+    watch = rig.Watch()
+    assert g.get("/fresh").status == 200  # nobody is refused: who comes now waits in the socket
     if not g.is_sanitized:
-        assert time.monotonic() - begin < 1.0 + 20 * (time.process_time() - cpu)
+        assert watch.own < 1.0
+    assert [g.get("/fresh").status for _ in range(20)] == [200] * 20
+    assert data(g) != before
 
 
 def test_crashes_under_traffic_harm_only_who_was_in_the_hands_of_the_dead(door):

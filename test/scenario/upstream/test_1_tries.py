@@ -64,9 +64,9 @@ def test_a_server_that_does_not_answer_in_time_is_not_asked_twice(gate, server):
     event = threading.Event()
     s = server((rig.hold(event), OK))
     g = start(gate, s, policies={"timeout": {"response": "300ms"}})
-    begin = time.monotonic()
+    watch = rig.Watch()
     assert g.post("/x", b"body").status == 504
-    assert 0.25 < time.monotonic() - begin < 2
+    assert 0.25 < watch.wall and watch.own < 2
     event.set()
     assert len(s.requests) == 1
 

@@ -93,12 +93,12 @@ def test_each_time_has_its_name(gate, server, deaf, name):
     else:
         upstream = deaf().url if does == "deaf" else server(does, lenient=True).url
     g = gate(upstream=upstream, policies={"timeout": times, "retry": "off"}, records=False)
-    c, begin = g.raw(), time.monotonic()
+    c, watch = g.raw(), rig.Watch()
     c.send(rig.request("GET", "/"))
     answer = c.read(whole=False)
     assert (answer.status, answer.complete) == (status, status != 200)
-    assert (0.25 < time.monotonic() - begin or not times or does is None)
-    assert time.monotonic() - begin < 1.5
+    assert (0.25 < watch.wall or not times or does is None)
+    assert watch.own < 1.5
     record = g.record(answer)
     assert (record.reason, record.status) == (reason, status)
     assert g.metrics().value("gatehouse_requests_total", gatehouse_reason=reason) == 1
@@ -125,9 +125,9 @@ def test_Q328_a_kept_connection_is_closed_in_its_time(gate, server):
     g = gate({"apis": {"a": {"path": "/", "upstream": "u"}},
               "upstreams": {"u": {"targets": [s.url], "pool": {"idle": "400ms"}}}})
     assert g.get("/").status == 200
-    begin = time.monotonic()
+    watch = rig.Watch()
     assert s.connections[0].wait_given_up() == "eof"
-    assert 0.3 < time.monotonic() - begin < 1.5
+    assert 0.3 < watch.wall and watch.own < 1.5
 
 
 def test_Q328_the_time_of_all_tries_is_one(gate, server):
@@ -136,9 +136,9 @@ def test_Q328_the_time_of_all_tries_is_one(gate, server):
     g = gate({"apis": {"a": {"path": "/", "upstream": "u", "policies": {
         "timeout": {"response": "600ms"}, "retry": {"attempts": 5, "on": ["timeout"]}}}},
         "upstreams": {"u": {"targets": [s.url, server(slow()).url]}}}, records=False)
-    begin = time.monotonic()
+    watch = rig.Watch()
     assert g.get("/").status == 504
-    assert time.monotonic() - begin < 1.0
+    assert watch.own < 1.0
 
 
 def test_Q331_an_answer_without_end_takes_no_memory(gate, server):
@@ -202,14 +202,14 @@ def test_Q326_a_pause_that_the_service_asks_for_is_kept(gate, server):
     busy = rig.http1.response(503, b"", [("Retry-After", "1")])
     s = server([busy, OK])
     g = gate(upstream=s, policies={"retry": {"attempts": 2, "on": [503]}})
-    begin = time.monotonic()
+    watch = rig.Watch()
     answer = g.get("/")
-    waited = time.monotonic() - begin
-    assert (answer.status, len(s.requests)) == (200, 2) and 0.95 < waited < 2.5
+    assert 0.95 < watch.wall and watch.own < 2.5
+    assert (answer.status, len(s.requests)) == (200, 2)
     s.reply = rig.http1.response(503, b"", [("Retry-After", "600")])
     s.requests.clear()
-    begin = time.monotonic()
-    assert g.get("/").status == 503 and time.monotonic() - begin < 0.5
+    watch = rig.Watch()
+    assert g.get("/").status == 503 and watch.own < 0.5
     assert len(s.requests) == 1
 
 
@@ -224,7 +224,7 @@ def test_Q342_an_answer_never_goes_to_somebody_else(gate, server):
         if chance < 0.08:
             return (whole[:random.randrange(len(whole))], rig.reset())
         if chance < 0.12:
-            return (rig.wait(0.05), whole)
+            return (rig.wait(0.3), whole)
         if chance < 0.2:
             return (whole, rig.close())
         if chance < 0.25:
@@ -233,7 +233,9 @@ def test_Q342_an_answer_never_goes_to_somebody_else(gate, server):
             return (whole + whole,)
         return whole
     s = server(reply, lenient=True, keep=False)
-    g = gate(upstream=s, policies={"timeout": {"response": "40ms"}, "retry": {"budget": "100%"}},
+    g = gate(apis={"a": {"path": "/", "upstream": "u", "policies": {
+        "timeout": {"response": "200ms"}, "retry": {"budget": "100%"}}}}, upstreams={
+            "u": {"targets": [s.url], "circuit_breaker": "off", "eject": "off"}},
              workers=2, records=False)
     wrong, statuses = [], collections.Counter()
 
@@ -261,4 +263,4 @@ def test_Q342_an_answer_never_goes_to_somebody_else(gate, server):
                 wrong.append((token, answer.header("x-token")))
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(many, range(8)))
-    assert not wrong and statuses[200] > 1000 and statuses[504] > 0, (wrong[:3], statuses)
+    assert not wrong and statuses[200] > 500 and statuses[504] > 0, (wrong[:3], statuses)

@@ -95,8 +95,8 @@ def test_Q333_a_new_target_gets_its_share_slowly(gate, server):
     g.reload()
     begin, c = time.monotonic(), g.raw()
     early = asked(g, 200, c)
-    assert time.monotonic() - begin < 1.5, "too slow a machine for this"
-    assert early["b"] < 70
+    weight = min(1, (time.monotonic() - begin) / 4 + 0.1)  # at the last of them, at most
+    assert early["b"] < 200 * weight / (1 + weight) + 30
     time.sleep(max(0, 4.5 - (time.monotonic() - begin)))
     late = asked(g, 200, c)
     assert 90 <= late["b"] <= 110
@@ -244,9 +244,9 @@ def test_Q339_what_does_not_end_is_ended_and_said(gate, server):
     c.send(rig.request("GET", "/"))
     s.wait_connections(1)
     time.sleep(0.1)
-    begin = time.monotonic()
+    watch = rig.Watch()
     g.signal(signal.SIGTERM)
     assert g.wait_exit(5) == 0
-    assert 0.5 < time.monotonic() - begin < 3
+    assert 0.5 < watch.wall and watch.own < 3
     line, = g.logs()
     assert line.reason == "draining"
