@@ -107,6 +107,14 @@ static void kernel_wake(void *self)
         (void)n;
 }
 
+/* What keeps us from having it. That a call may be repeated (EAGAIN of connect: the kernel has no
+ * room for another one) would be read as if it were under way. */
+static enum err in_the_way(int error)
+{
+        enum err err = err_from_errno(error);
+        return err == ERR_again ? ERR_no_ports : err;
+}
+
 static enum err kernel_watch(void *self, int fd, enum watch_mode mode, struct watcher *watcher)
 {
         struct kernel *kernel = self;
@@ -115,7 +123,7 @@ static enum err kernel_watch(void *self, int fd, enum watch_mode mode, struct wa
                                             : (uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDHUP) | EPOLLET;
         if (epoll_ctl(kernel->epoll, EPOLL_CTL_ADD, fd, &event) == 0)
                 return ERR_ok;
-        return err_from_errno(errno);
+        return in_the_way(errno);
 }
 
 static void kernel_unwatch(void *self, int fd)
@@ -135,12 +143,10 @@ static enum err kernel_open(void *self, const struct addr *to, int *ret_fd)
         (void)self;
         int fd = socket(to->u.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0)
-                return err_from_errno(errno);
+                return in_the_way(errno);
         no_delay(fd);
         if (connect(fd, &to->u.any, addr_len(to)) < 0 && errno != EINPROGRESS) {
-                /* EAGAIN: the kernel has no room for another connection. To be called again means
-                 * something else: that it is under way. */
-                enum err err = errno == EAGAIN ? ERR_no_ports : err_from_errno(errno);
+                enum err err = in_the_way(errno);
                 close(fd);
                 return err;
         }

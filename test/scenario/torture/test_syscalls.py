@@ -1,6 +1,7 @@
 """Any single system call may fail once: what was under way gets its answer or a documented 5xx (or,
 where nothing can be sent, a closed connection), and the next request works. TORTURE=1 widens it."""
 import errno
+import itertools
 import os
 import time
 
@@ -14,6 +15,7 @@ CALLS = [
     ("accept4", errno.EMFILE), ("accept4", errno.ECONNABORTED), ("accept4", errno.ENOBUFS),
     ("socket", errno.EMFILE), ("socket", errno.ENOBUFS),
     ("connect", errno.EADDRNOTAVAIL), ("connect", errno.ENETUNREACH), ("connect", errno.EINTR),
+    ("connect", errno.EAGAIN), ("socket", errno.EINTR), ("epoll_ctl", errno.EINTR),
     ("send", errno.EINTR), ("send", errno.ECONNRESET), ("send", errno.ENOBUFS),
     ("sendmsg", errno.EINTR), ("sendmsg", errno.EPIPE), ("sendmsg", errno.ENOMEM),
     ("writev", errno.EAGAIN), ("recv", errno.EINTR), ("recv", errno.ECONNRESET),
@@ -38,7 +40,13 @@ def work(gate):
 @pytest.fixture(scope="module")
 def target(gates, servers):
     faults = rig.Syscalls()
-    server = servers(lambda request: rig.http1.response(200, bytes(request.body)), lenient=True)
+    turns = itertools.count()
+
+    def reply(request):
+        """Every other connection is kept, so that others are made anew."""
+        fields = [("Connection", "close")] if next(turns) % 2 else []
+        return rig.http1.response(200, bytes(request.body), fields)
+    server = servers(reply, lenient=True)
     gate = gates(upstream=server, preload=faults, records=False)
     gate.faults = faults
     return gate
