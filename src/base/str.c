@@ -170,6 +170,12 @@ size_t str_utf8(struct str s, size_t at)
 }
 
 /* True when there is room for `need` more bytes. */
+void str_wipe(struct str s)
+{
+        if (s.len > 0)
+                explicit_bzero((void *)(uintptr_t)s.ptr, s.len);
+}
+
 bool text_room_slow(struct text *text, size_t need)
 {
         size_t size;

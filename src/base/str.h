@@ -102,6 +102,9 @@ static inline char *hex_put(char *to, const uint8_t *bytes, size_t len)
         return to;
 }
 
+/* Overwrites a secret that is not needed any more, where it lies. */
+void str_wipe(struct str s);
+
 /* A bounded builder over memory of the caller. When something does not fit, nothing of that piece
  * is written and is_cut is set; it stays set. One decides once, at the end. */
 struct text {

@@ -486,3 +486,14 @@ size_t config_names(const struct config *config, enum config_kind kind, struct s
                 ret_names[i] = *(const struct str *)(const void *)(things.at + i * things.size);
         return count;
 }
+
+void config_wipe_keys(const struct config *config)
+{
+        for (size_t i = 0; i < config->consumers_count; i++) {
+                const struct texts *keys = &config->consumers[i].api_key;
+                for (size_t k = 0; k < keys->count; k++) {
+                        if ((keys->nodes[k]->flags & JSON_FILLED) != 0)
+                                str_wipe(keys->at[k]);
+                }
+        }
+}

@@ -198,5 +198,9 @@ const void *config_find(const struct config *config, enum config_kind kind, stru
 size_t config_names(const struct config *config, enum config_kind kind, struct str *ret_names,
                     size_t most);
 
+/* Overwrites the keys of consumers that came from elsewhere: to be called when the roster, which
+ * needs only their digests, has them. What is written in the file stays there. */
+void config_wipe_keys(const struct config *config);
+
 /* True when `upstream:` holds a URL instead of a name. */
 bool upstream_is_url(struct str upstream);

@@ -9,6 +9,7 @@
 #include "wire/json.h"
 
 struct world {
+        /* The text is a copy: a secret is overwritten there once it is used. */
         enum err (*read)(void *arg, struct str path, size_t max, struct arena *arena,
                          struct file *ret_file);
         /* Paths that fit a pattern, sorted. */

@@ -57,6 +57,7 @@ static void put_file(struct resolver *resolver, struct str path, const char *wha
                 return;
         }
         text_put(&resolver->out, file.text);
+        str_wipe(file.text);
 }
 
 static void put_credential(struct resolver *resolver, struct str name)

@@ -180,6 +180,7 @@ void configuration_publish(struct steward *steward, struct snapshot *snapshot)
         enum err err = compile_roster(snapshot->config, steward->gate.roster, &steward->secret);
         if (err != ERR_ok)
                 fprintf(stderr, "gate: consumers: %s\n", err_text(err));
+        config_wipe_keys(snapshot->config);
         steward->snapshot = snapshot;
         steward->published = wall_now(steward);
         snapshot->number = pin_publish(steward->gate.board, snapshot);

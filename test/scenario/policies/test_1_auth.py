@@ -1,4 +1,6 @@
 """auth: who calls, and what becomes of the proof."""
+import os
+
 import pytest
 import rig
 
@@ -96,3 +98,33 @@ def test_keys_come_and_go_with_the_configuration(gate, server):
     g.reload({})
     assert g.get("/", {"X-API-Key": KEY}).status == 401
     assert g.get("/", {"X-API-Key": OTHER}).status == 200
+
+
+def memory_of(pid):
+    """All that this process can read of its own."""
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            begin, end = (int(part, 16) for part in line.split()[0].split("-"))
+            try:
+                memory.seek(begin)
+                yield memory.read(end - begin)
+            except (OSError, ValueError, OverflowError):
+                pass  # not readable, or the kernel's
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="nobody else may look into a data process")
+def test_a_key_that_was_read_is_nowhere_in_memory(gate, server):
+    """Only its digest is; what stands in the file itself is there, of course."""
+    g = gate(upstream=server(), policies={"auth": "api_key"})
+    if g.is_sanitized:
+        pytest.skip("this build keeps what was freed")
+    first, second = "first-key-" + os.urandom(12).hex(), "second-key-" + os.urandom(12).hex()
+    for key in (first, second):
+        (g.directory / "the.key").write_text(key + "\n")
+        (g.directory / "the.key").chmod(0o644)
+        g.reload({"consumers": {"acme": {"api_key": f"${{file:{g.directory}/the.key}}"}}})
+    for pid in (g.pid, *g.children()):
+        for piece in memory_of(pid):
+            assert first.encode() not in piece and second.encode() not in piece
+    assert g.get("/", {"X-API-Key": first}).status == 401
+    assert g.get("/", {"X-API-Key": second}).status == 200
