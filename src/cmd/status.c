@@ -140,11 +140,12 @@ static void put_traffic(struct screen *screen)
         put_rate(screen, requests, "errors_4xx_per_second", "/s", SHOW_WARN);
         text_put(out, S("  5xx "));
         put_rate(screen, requests, "errors_5xx_per_second", "/s", SHOW_BAD);
-        text_put(out, S("  ("));
+        text_char(out, '\n');
+        head(screen, "");
         show_number(out, show_u64(requests, "total"));
         text_put(out, S(" so far, "));
         show_number(out, show_u64(requests, "active"));
-        text_put(out, S(" now)\n"));
+        text_put(out, S(" in hand\n"));
 }
 
 static void put_named(struct screen *screen, const struct json *object, const char *key,
@@ -309,16 +310,18 @@ static struct str cell_health(struct screen *screen, const struct json *target)
 static void put_targets(struct screen *screen)
 {
         static const struct column columns[] = {
-                {"UPSTREAM", false}, {"TARGET", false},     {"ADDRESS", false}, {"HEALTH", false},
-                {"ACTIVE", true},    {"CONNECTIONS", true}, {"EJECTED", true},
+                {"UPSTREAM", false}, {"ADDRESS", false}, {"HEALTH", false},
+                {"ACTIVE", true},    {"OPEN", true},     {"EJECTED", true},
         };
         struct table table;
         table_init(&table, screen->arena, columns, countof(columns));
         json_each (target, json_get(screen->root, S("targets"))) {
                 struct str name = cell_name(screen, target, "upstream");
                 struct str url = cell_name(screen, target, "target");
+                if (!str_eq(name, url))
+                        name = arena_format(screen->arena, STR_FMT " " STR_FMT, STR_ARG(name),
+                                            STR_ARG(url));
                 table_add(&table, name);
-                table_add(&table, str_eq(name, url) ? S("") : url);
                 table_add(&table, cell_name(screen, target, "address"));
                 table_add(&table, cell_health(screen, target));
                 table_add(&table, cell_number(screen, target, "active"));

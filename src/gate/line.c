@@ -266,7 +266,7 @@ static void put_who(struct text *out, const struct record *record)
         }
 }
 
-enum { METHOD_COLUMNS = 7, PATH_COLUMNS = 32, TIME_AT = 11, TIME_LENGTH = 12 };
+enum { METHOD_COLUMNS = 7, PATH_COLUMNS = 26, TIME_AT = 11, TIME_LENGTH = 12 };
 
 static void put_text(struct text *out, const struct line_look *look, const struct record *record)
 {

@@ -59,7 +59,7 @@ static void a_line_is_what_the_manual_shows(void **state)
                    "\"gatehouse.config\":\"9f3c\",\"request_id\":\"0199-a\"}}\n");
         assert_str(
                 put(LINE_TEXT, false, &record),
-                "10:00:00.123 200 GET    /orders/42                       2.10ms orders as acme\n");
+                "10:00:00.123 200 GET    /orders/42                 2.10ms orders as acme\n");
         assert_str(
                 put(LINE_CLF, false, &record),
                 "192.0.2.1 - acme [22/Nov/2026:10:00:00 +0000] \"GET /orders/42 HTTP/1.1\" 200 98 "
@@ -73,7 +73,7 @@ static void a_refused_request_says_why(void **state)
         struct record record = {.reason = REASON_bad_request, .status = 400};
         record.request.address[15] = 1;
         assert_str(put(LINE_TEXT, false, &record),
-                   "00:00:00.000 400 -                                       "
+                   "00:00:00.000 400 -                                 "
                    "     - from ::1 bad-request\n");
         struct str line = put(LINE_JSON, false, &record);
         assert_true(str_find_str(line, S("\"body\":\"- 400\"")) > 0);
