@@ -73,14 +73,16 @@ static struct str make_target(struct call *call, struct str question)
 /* Hands on until the end of the answer, or of whoever reads what we write. */
 static int copy(struct call *call, struct stream *stream)
 {
-        for (;;) {
+        for (bool has_any = false;; has_any = true) {
                 struct str piece;
                 enum err err = stream_read(stream, &piece);
-                if (err == ERR_again)
-                        continue;
+                while (err == ERR_again)
+                        err = stream_read(stream, &piece);
                 if (err != ERR_ok)
                         return call_fail(call, EXIT_unavailable, NULL, "the gate is gone: %s",
                                          err_text(err));
+                if (piece.len == 0 && !has_any)
+                        call_say(call, "none of the requests that the gate remembers");
                 if (piece.len == 0)
                         return EXIT_done;
                 call_put(call, piece);

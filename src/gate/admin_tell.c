@@ -1,12 +1,56 @@
-/* admin_tell.c -- /livez, /readyz, /config, /limits and /metrics, and the numbers that nobody
- * counts but the steward knows. */
+/* admin_tell.c -- what is told: the index, probes, metrics, the configuration in force, limits; and
+ * the numbers that nobody counts but the steward knows. */
 #include "gate/admin_int.h"
 #include "gate/exposition.h"
 #include "io/usage.h"
+#include "wire/accept.h"
 #include "wire/json_put.h"
 
 static const struct str PLAIN = S_INIT("text/plain; charset=utf-8");
 static const struct str JSON = S_INIT("application/json");
+
+/* ---- what there is ---- */
+
+static const struct {
+        const char *method, *path, *door, *help;
+} offers[] = {
+#define ADMIN(method, path, door, takes, serve, help) {#method, path, #door, help},
+#include "gate/admin.def"
+#undef ADMIN
+};
+
+static bool wants_page(const struct visit *visit)
+{
+        const struct fields *fields = &visit->ex->req.head.fields;
+        return accept_quality_named(fields, S("text/html")) >
+               accept_quality(fields, S("text/plain"));
+}
+
+/* Only what can be opened here stands in the page. */
+static void put_offer(struct text *out, size_t i, bool is_page)
+{
+        if (!is_page)
+                text_format(out, "%-7s%-24s %s%s\n", offers[i].method, offers[i].path,
+                            offers[i].help,
+                            strcmp(offers[i].door, "SOCKET") == 0 ? " Socket only." : "");
+        else if (strcmp(offers[i].door, "ANYWHERE") == 0)
+                text_format(out, "<dt><a href=\"%s\">%s</a><dd>%s", offers[i].path, offers[i].path,
+                            offers[i].help);
+}
+
+void serve_index(struct visit *visit)
+{
+        bool is_page = wants_page(visit);
+        struct text out = text_grow(visit_arena(visit), 16 * 1024);
+        if (is_page)
+                text_put(&out, S("<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
+                                 "<title>Gatehouse</title><h1>Gatehouse</h1><dl>"));
+        for (size_t i = 0; i < countof(offers); i++)
+                put_offer(&out, i, is_page);
+        visit_answer(visit, 200, is_page ? S("text/html; charset=utf-8") : PLAIN, text_str(&out));
+}
+
+/* ---- how it is ---- */
 
 /* That this is answered says that the steward turns; a worker that does not is the watchdog's. */
 void serve_livez(struct visit *visit)

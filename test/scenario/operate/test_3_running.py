@@ -166,6 +166,12 @@ def test_logs_in_a_pipe_are_the_records(running):
     assert seen("--trace", ids[1], "--where", "status == 401 || path == \"/x y\"") == []
 
 
+def test_logs_that_are_none_are_said_to_be_none(running):
+    run = running.command("logs", "--trace", "5e4f25d7ecbb50096d7d5bd5eef72f3c")
+    assert (run.returncode, run.stdout) == (0, "") and "none of the requests" in run.stderr
+    assert running.command("logs", "-q", "--where", "status == 599").stderr == ""
+
+
 def test_logs_on_a_terminal_are_columns(running):
     running.get("/x", KEY)
     running.wait_logs(1)

@@ -22,6 +22,21 @@ static void it_lives_and_says_whether_it_is_ready(void **state)
         assert_int_equal(status_of(get(TCP, "/livez")), 200);
 }
 
+static void a_guest_sees_what_there_is(void **state)
+{
+        (void)state;
+        struct str answer = get(TCP, "/");
+        assert_int_equal(status_of(answer), 200);
+        assert_has(answer, "Content-Type: text/plain");
+        assert_has(body_of(answer), "\nGET    /status ");
+        assert_has(body_of(answer), "\nPOST   /reload ");
+        answer = ask_at(TCP, "GET / HTTP/1.1\r\nHost: localhost\r\n"
+                             "Accept: text/html,application/xml;q=0.9,*/*;q=0.8\r\n\r\n");
+        assert_has(answer, "Content-Type: text/html");
+        assert_has(body_of(answer), "<a href=\"/metrics\">");
+        assert_true(str_find_str(body_of(answer), S("/reload")) < 0);
+}
+
 static void hold_apis(unsigned count)
 {
         struct snapshot *snapshot = arena_new(&arena, struct snapshot);
@@ -247,7 +262,7 @@ static void what_is_not_there_is_refused_as_everywhere(void **state)
 {
         (void)state;
         assert_int_equal(status_of(get(TCP, "/nothing")), 404);
-        assert_int_equal(status_of(get(TCP, "/")), 404);
+        assert_int_equal(status_of(get(TCP, "//")), 404);
         assert_int_equal(status_of(get(TCP, "/status/x")), 404);
         assert_int_equal(status_of(get(TCP, "/statu")), 404);
         struct str answer = ask_at(TCP, "POST /status HTTP/1.1\r\nHost: localhost\r\n"
@@ -457,6 +472,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
                 TEST(it_lives_and_says_whether_it_is_ready),
+                TEST(a_guest_sees_what_there_is),
                 TEST(metrics_of_any_size_are_told),
                 TEST(a_slow_reader_of_metrics_costs_little),
                 TEST(status_is_one_document),
