@@ -262,7 +262,6 @@ static void what_is_not_there_is_refused_as_everywhere(void **state)
 {
         (void)state;
         assert_int_equal(status_of(get(TCP, "/nothing")), 404);
-        assert_int_equal(status_of(get(TCP, "//")), 404);
         assert_int_equal(status_of(get(TCP, "/status/x")), 404);
         assert_int_equal(status_of(get(TCP, "/statu")), 404);
         struct str answer = ask_at(TCP, "POST /status HTTP/1.1\r\nHost: localhost\r\n"

@@ -57,9 +57,8 @@ static void a_line_is_what_the_manual_shows(void **state)
                    "\"gatehouse.upstream\":\"orders\",\"gatehouse.upstream.status_code\":200,"
                    "\"gatehouse.upstream.duration\":0.0016,\"gatehouse.tries\":1,"
                    "\"gatehouse.config\":\"9f3c\",\"request_id\":\"0199-a\"}}\n");
-        assert_str(
-                put(LINE_TEXT, false, &record),
-                "10:00:00.123 200 GET    /orders/42                 2.10ms orders as acme\n");
+        assert_str(put(LINE_TEXT, false, &record),
+                   "10:00:00.123 200 GET    /orders/42                 2.10ms orders as acme\n");
         assert_str(
                 put(LINE_CLF, false, &record),
                 "192.0.2.1 - acme [22/Nov/2026:10:00:00 +0000] \"GET /orders/42 HTTP/1.1\" 200 98 "
