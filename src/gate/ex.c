@@ -50,13 +50,10 @@ const uint8_t *ex_address(const struct exchange *ex)
 struct str ex_address_text(struct exchange *ex)
 {
         struct origin *origin = &trip_of(ex)->origin;
-        struct addr addr = {0};
         if (origin->text.len > 0)
                 return origin->text;
         struct text text = text_over(arena_alloc(&ex->arena, ADDR_TEXT_MAX), ADDR_TEXT_MAX);
-        addr.u.v6.sin6_family = AF_INET6;
-        memcpy(&addr.u.v6.sin6_addr, origin->address, 16);
-        addr_put_ip(&text, &addr);
+        addr_put_bytes(&text, origin->address);
         origin->text = text_str(&text);
         return origin->text;
 }

@@ -5,14 +5,6 @@
 #include "io/addr.h"
 #include "wire/date.h"
 
-static void put_ip(struct text *out, const uint8_t address[16])
-{
-        struct addr addr = {0};
-        addr.u.v6.sin6_family = AF_INET6;
-        memcpy(&addr.u.v6.sin6_addr, address, 16);
-        addr_put_ip(out, &addr);
-}
-
 struct str line_severity(const struct record *record)
 {
         enum whose whose = reason_whose(record->reason);
@@ -101,7 +93,7 @@ static void json_ADDRESS(struct json_line *out, struct str key, const uint8_t *a
 {
         text_put(out->text, key);
         text_char(out->text, '"');
-        put_ip(out->text, address);
+        addr_put_bytes(out->text, address);
         text_char(out->text, '"');
 }
 
@@ -258,7 +250,7 @@ static void put_who(struct text *out, const struct record *record)
                 put_plain(out, who->consumer);
         } else {
                 text_put(out, S(" from "));
-                put_ip(out, record->request.address);
+                addr_put_bytes(out, record->request.address);
         }
         if (record->tries > 1) {
                 text_put(out, S(" tries="));
@@ -368,7 +360,7 @@ static void put_clf_date(struct text *out, uint64_t wall)
 static void put_clf(struct text *out, const struct record *record)
 {
         const struct record_request *request = &record->request;
-        put_ip(out, request->address);
+        addr_put_bytes(out, request->address);
         text_put(out, S(" - "));
         put_word(out, record->who.consumer);
         text_put(out, S(" ["));

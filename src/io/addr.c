@@ -104,11 +104,9 @@ bool addr_is_loopback(const struct addr *addr)
         return memcmp(bytes, &in6addr_loopback, 16) == 0;
 }
 
-void addr_put_ip(struct text *text, const struct addr *addr)
+void addr_put_bytes(struct text *text, const uint8_t bytes[16])
 {
-        uint8_t bytes[16];
         char ip[INET6_ADDRSTRLEN];
-        addr_bytes(addr, bytes);
         if (is_mapped(bytes)) {
                 for (int i = 12; i < 16; i++) {
                         if (i > 12)
@@ -119,6 +117,13 @@ void addr_put_ip(struct text *text, const struct addr *addr)
         }
         inet_ntop(AF_INET6, bytes, ip, sizeof ip);
         text_put(text, str_of(ip));
+}
+
+void addr_put_ip(struct text *text, const struct addr *addr)
+{
+        uint8_t bytes[16];
+        addr_bytes(addr, bytes);
+        addr_put_bytes(text, bytes);
 }
 
 void addr_put(struct text *text, const struct addr *addr)

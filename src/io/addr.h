@@ -33,5 +33,6 @@ bool addr_is_loopback(const struct addr *addr);
 /* The address as 16 bytes, IPv4 as ::ffff:a.b.c.d. */
 void addr_bytes(const struct addr *addr, uint8_t ret_bytes[16]);
 
-void addr_put(struct text *text, const struct addr *addr);    /* with port, [v6]:port */
-void addr_put_ip(struct text *text, const struct addr *addr); /* without port; v4-mapped as v4 */
+void addr_put(struct text *text, const struct addr *addr);       /* with port, [v6]:port */
+void addr_put_ip(struct text *text, const struct addr *addr);    /* without port; v4-mapped as v4 */
+void addr_put_bytes(struct text *text, const uint8_t bytes[16]); /* the same, of addr_bytes() */
