@@ -1,6 +1,7 @@
 """forward_auth: somebody else decides; whoever does not answer has not said yes."""
 import signal
 import threading
+import time
 
 import pytest
 import rig

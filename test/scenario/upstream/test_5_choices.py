@@ -8,7 +8,8 @@ import pytest
 import rig
 
 OK = rig.http1.response(200, b"ok")
-KEYS = [f"key-of-somebody-{i:04d}" for i in range(12)]
+CALLERS = 40  # so many that each of three targets has some
+KEYS = [f"key-of-somebody-{i:04d}" for i in range(CALLERS)]
 
 
 def start(gate, upstream, policies=None, **options):
@@ -58,7 +59,7 @@ def test_hash_keeps_together_what_is_alike_on_all_workers_and_over_reloads(gate,
               listeners={"main": {"trusted_proxies": ["127.0.0.1"]}})
 
     def meet():
-        return [bytes(g.get(*request_of(i)).body) for i in range(12)]
+        return [bytes(g.get(*request_of(i)).body) for i in range(CALLERS)]
     met = meet()
     assert len(set(met)) == 3
     assert all(meet() == met for _ in range(4))
