@@ -27,8 +27,10 @@ static size_t on_data(struct link *link, struct slice bytes)
         if (conn->phase != CONN_LINGER)
                 return conn->codec->data(conn, bytes);
         conn->lingered += (uint32_t)bytes.len;
+        /* To close over bytes that nobody read would take the answer back: what comes now waits in
+         * the system until the time is over. */
         if (conn->lingered > LINGER_BYTES)
-                conn_close(conn, true);
+                link_pause(link, true);
         return bytes.len;
 }
 
