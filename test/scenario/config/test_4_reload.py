@@ -54,3 +54,16 @@ def accepts(port):
             return c.get("/").status > 0
     except (OSError, EOFError):
         return False
+
+
+def test_a_listener_may_have_limits_of_its_own_and_the_rest_is_the_tops(gate, server):
+    port = free_port()
+    g = gate(upstream=server(), limits={"target": "300B", "fields": 20},
+             listeners={"main": {}, "wide": {"address": f"127.0.0.1:{port}",
+                                             "limits": {"target": "2KiB"}}})
+
+    def ask(to, length, fields):
+        with rig.Raw(to) as c:
+            return c.get("/" + "x" * length, [(f"X-{i}", "v") for i in range(fields)]).status
+    assert [ask(g.port, 200, 1), ask(g.port, 400, 1), ask(g.port, 1, 30)] == [200, 414, 431]
+    assert [ask(port, 400, 1), ask(port, 2100, 1), ask(port, 1, 30)] == [200, 414, 431]
