@@ -58,6 +58,17 @@ const struct command *command_find(struct str name)
         return NULL;
 }
 
+const struct command *command_verb(struct str noun, size_t *at)
+{
+        while (noun.len > 0 && *at < commands_count) {
+                const struct command *command = commands[(*at)++];
+                struct str rest = str_of(command->name);
+                if (str_eq(str_cut(&rest, ' '), noun) && rest.len > 0)
+                        return command;
+        }
+        return NULL;
+}
+
 struct str command_nearest(struct str word)
 {
         struct str names[countof(commands)];

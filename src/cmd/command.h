@@ -84,6 +84,9 @@ const struct command *command_find(struct str name);
 /* Of a command's own flags or the global ones; NULL when there is none. */
 const struct flag *flag_find(const struct command *command, struct str name);
 
+/* The next command, from *at on, that is a verb of this noun: `key new` of `key`; NULL: no more. */
+const struct command *command_verb(struct str noun, size_t *at);
+
 /* "did you mean `x`" for a word that is no command; empty when nothing is near. */
 struct str command_nearest(struct str word);
 

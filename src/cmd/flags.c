@@ -205,6 +205,13 @@ static int unknown_command(struct call *call, struct str word)
 {
         struct str near = command_nearest(word);
         const char *help = "`gate help` lists the commands";
+        size_t at = 0;
+        if (command_verb(word, &at) != NULL)
+                return call_fail(call, EXIT_usage,
+                                 arena_cstr(&call->arena,
+                                            arena_format(&call->arena, "`gate help " STR_FMT "`",
+                                                         STR_ARG(word))),
+                                 "`gate " STR_FMT "` needs a verb", STR_ARG(word));
         if (near.len > 0)
                 help = arena_cstr(&call->arena,
                                   arena_format(&call->arena, "did you mean `gate " STR_FMT "`?",

@@ -256,7 +256,9 @@ static int run(struct call *call)
         const struct command *command = command_find(text_str(&name));
         if (command != NULL)
                 return help_of(call, command);
-        if (!topic_write(text_str(&name), &sheet)) {
+        for (size_t at = 0; (command = command_verb(text_str(&name), &at)) != NULL;)
+                sheet_item(&sheet, str_of(command->name), str_of(command->line));
+        if (out.len == 0 && !topic_write(text_str(&name), &sheet)) {
                 struct str near = topic_nearest(text_str(&name));
                 const char *help = "`gate help` lists commands and topics";
                 if (near.len > 0)

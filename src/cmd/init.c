@@ -117,7 +117,7 @@ static void write_new(struct report *report, struct str path, struct str text)
                          is_there ? ": is there already, and stays as it is" : "");
 }
 
-static void tell_next(struct call *call, const struct surroundings *found)
+static void tell_next(struct call *call, struct str folder, const struct surroundings *found)
 {
         char memory[KEY_MADE_SIZE_MAX];
         struct text key = text_over(memory, sizeof memory);
@@ -129,6 +129,8 @@ static void tell_next(struct call *call, const struct surroundings *found)
         key_make(S("test"), &key);
         call_print(call, "\n  export FIRST_KEY=" STR_FMT "   # shown once\n",
                    STR_ARG(text_str(&key)));
+        if (!str_is(folder, "."))
+                call_print(call, "  cd " STR_FMT "\n", STR_ARG(folder));
         call_print(call, "  gate check && gate run --watch\n");
         call_print(call, "  curl -H \"X-API-Key: $FIRST_KEY\" http://localhost:8080/" STR_FMT "/\n",
                    STR_ARG(name));
@@ -160,7 +162,7 @@ static int run(struct call *call)
                 text_char(&out, '\n');
                 call_put(call, text_str(&out));
         } else if (report.code == EXIT_done && is_new) {
-                tell_next(call, found);
+                tell_next(call, folder, found);
         }
         return report.code;
 }

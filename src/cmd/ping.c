@@ -11,14 +11,17 @@ static int run(struct call *call)
         if (!gateway_find(call, GATEWAY_TELLS, &gateway, &code) ||
             !gateway_ask(call, &gateway, &question, &reply, &code))
                 return EXIT_no;
+        const struct json *told = reply_json(&reply, &call->arena);
+        bool is_good = reply.status == 200 && json_is_str(json_get(told, S("status")),
+                                                          wants_ready ? S("ready") : S("live"));
         if (call->is_json)
                 call_put(call, reply.body);
         else if (!call->is_quiet)
                 call_print(call, "%s\n",
-                           reply.status != 200 ? (wants_ready ? "not ready" : "not well")
-                           : wants_ready       ? "ready"
-                                               : "live");
-        return reply.status == 200 ? EXIT_done : EXIT_no;
+                           !is_good      ? (wants_ready ? "not ready" : "not well")
+                           : wants_ready ? "ready"
+                                         : "live");
+        return is_good ? EXIT_done : EXIT_no;
 }
 
 const struct command command_ping = {

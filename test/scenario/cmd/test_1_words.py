@@ -7,6 +7,13 @@ from rig.gate import binary
 COMMANDS = ["run", "check", "schema", "explain", "help", "man", "completion", "version"]
 
 
+def test_a_noun_without_a_verb_names_its_verbs(folder):
+    assert "needs a verb" in folder.gate("key", code=64).err
+    assert "gate help key" in folder.gate("key", "--help", code=64).err
+    told = folder.gate("help", "key", code=0).out
+    assert "key new" in told and "key revoke" in told and "key make" in told
+
+
 def test_alone_it_says_what_one_may_want_next(folder):
     r = folder.gate(code=0)
     assert len(r.out.splitlines()) <= 12

@@ -108,6 +108,7 @@ def test_what_is_no_gate_is_not_taken_for_one(command, server):
     s = server(rig.http1.response(200, b"{}"))
     run = command("status", "--gateway", s.url)
     assert run.returncode != 0 and "no status" in run.stderr
+    assert command("ping", "--gateway", s.url).returncode == 1
 
 
 @pytest.mark.parametrize("answer", [
