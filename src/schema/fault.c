@@ -23,7 +23,7 @@ uint16_t sources_add(struct sources *sources, struct str name, struct str text)
                 sources->at = bigger;
                 sources->cap = cap;
         }
-        sources->at[sources->count] = (struct source){name, text};
+        sources->at[sources->count] = (struct source){.name = name, .text = text};
         return sources->count++;
 }
 
@@ -151,15 +151,21 @@ static uint32_t count_chars(struct str s)
 
 struct line_column place_lines(const struct sources *sources, struct place place)
 {
-        struct line_column result = {.line = 1};
         if (place.source == SOURCE_NONE || place.source >= sources->count)
                 return (struct line_column){0};
-        struct str text = sources->at[place.source].text;
-        struct str before = str_first(text, place.at);
-        for (ptrdiff_t end; (end = str_find(before, '\n')) >= 0; result.line++)
+        struct source *source = &sources->at[place.source];
+        if (place.at < source->line_at)
+                source->line = source->line_at = 0;
+        struct str before = str_skip(str_first(source->text, place.at), source->line_at);
+        for (ptrdiff_t end; (end = str_find(before, '\n')) >= 0; source->line++) {
                 before = str_skip(before, (size_t)end + 1);
-        result.column = 1 + count_chars(before);
-        struct str token = line_rest(str_first(str_skip(text, place.at), place.len));
+                source->line_at += (uint32_t)end + 1;
+        }
+        struct line_column result = {
+                .line = source->line + 1,
+                .column = 1 + count_chars(before),
+        };
+        struct str token = line_rest(str_first(str_skip(source->text, place.at), place.len));
         result.end_column = result.column + count_chars(token);
         return result;
 }

@@ -32,6 +32,8 @@ enum { SOURCE_NONE = 0, SOURCES_MAX = 4096 };
 struct source {
         struct str name; /* as people are shown it: a path */
         struct str text;
+        /* The line that was last asked for: most places are asked for from first to last. */
+        uint32_t line, line_at; /* lines before it; its first byte */
 };
 
 /* A piece of a source, in bytes. */
