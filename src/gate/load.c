@@ -220,14 +220,14 @@ static const struct json *as_object(struct load *load, const struct json *root)
 
 bool load_run(struct load *load, const struct load_request *request, struct arena *arena)
 {
-        *load = (struct load){.arena = arena, .world = request->world, .path = request->path};
+        *load = (struct load){
+                .arena = arena, .world = request->world, .path = arena_str(arena, request->path)};
         sources_init(&load->sources, arena);
         faults_init(&load->faults, arena, &load->sources);
         set_dir(load);
         const struct json *root = request->text.ptr != NULL
-                                          ? parse(load, request->path,
-                                                  arena_str(arena, request->text))
-                                          : read_document(load, request->path, NULL);
+                                          ? parse(load, load->path, arena_str(arena, request->text))
+                                          : read_document(load, load->path, NULL);
         load->is_missing = root == NULL && load->documents == 0;
         root = as_object(load, root);
         if (root != NULL)
