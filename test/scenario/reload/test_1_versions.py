@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
@@ -70,6 +71,25 @@ def test_P307_a_configuration_that_keeps_crashing_is_taken_back(gate, server):
                     upstream=s))
     assert version(g) == "c"
     assert g.status()["config"]["reload"]["result"] == "success"
+
+
+def test_P307_a_configuration_that_was_looked_for_is_known_by_its_path(gate, server):
+    """Without -c: its path outlives the search."""
+    s = server()
+    g = gate(config(A, upstream=s))
+    g.stop()
+    folder = g.directory / "elsewhere"
+    folder.mkdir()
+    g.file.rename(folder / "gateway.yaml")
+    g.process = subprocess.Popen([str(g.binary), "run", "--watch"], cwd=folder,
+                                 env=g.environment(), stdout=subprocess.DEVNULL,
+                                 stderr=open(g.stderr_path, "ab"), start_new_session=True)
+    g.wait_ready()
+    assert g.status()["config"]["path"].endswith("gateway.yaml")
+    text = (folder / "gateway.yaml").read_text()
+    (folder / "gateway.yaml").write_text(text.replace('"a"\n', '"b"\n'))
+    wait_until(lambda: version(g) == "b")
+    assert g.status()["config"]["path"].endswith("gateway.yaml")
 
 
 @pytest.mark.timeout(90)
