@@ -206,7 +206,7 @@ static void set_dir(struct load *load)
         load->dir = str_first(load->path, len);
 }
 
-/* An empty document is an empty block. */
+/* An empty document is an empty block: of a patch, say. */
 static const struct json *as_object(struct load *load, const struct json *root)
 {
         if (root == NULL || root->kind == JSON_OBJECT)
@@ -216,6 +216,15 @@ static const struct json *as_object(struct load *load, const struct json *root)
         object->kind = JSON_OBJECT;
         object->len = 0;
         return object;
+}
+
+/* A file that was cut off while it was written must not end a gateway that runs. */
+static void refuse_nothing(struct load *load)
+{
+        struct place place = {.source = SOURCE_NONE + 1, .len = 1}; /* the first that was read */
+        struct fault *fault = fault_add_at(&load->faults, FAULT_E116, place, "the file is empty");
+        fault->label = S("no gateway is meant by that");
+        fault->help = S("one that serves nothing is written `apis: {}`");
 }
 
 bool load_run(struct load *load, const struct load_request *request, struct arena *arena)
@@ -229,6 +238,8 @@ bool load_run(struct load *load, const struct load_request *request, struct aren
                                           ? parse(load, load->path, arena_str(arena, request->text))
                                           : read_document(load, load->path, NULL);
         load->is_missing = root == NULL && load->documents == 0;
+        if (json_is(root, JSON_NULL))
+                refuse_nothing(load);
         root = as_object(load, root);
         if (root != NULL)
                 root = include_all(load, root);

@@ -57,10 +57,16 @@ static void a_file_that_is_not_there_is_said_to_be_missing(void **state)
         assert_null(run.load.root);
 }
 
-static void an_empty_file_is_an_empty_gateway(void **state)
+static void an_empty_file_is_no_gateway_but_one_that_says_so_is(void **state)
 {
         (void)state;
         run_file(&run, "gateway.yaml", "# nothing yet\n");
+        run_go(&run, NULL);
+        assert_int_equal(run.load.faults.errors, 1);
+        assert_int_equal(run.load.faults.at[0].code, FAULT_E116);
+        end(state);
+        begin(state);
+        run_file(&run, "gateway.yaml", "apis: {}\n");
         run_good(&run);
         assert_int_equal(run.config->apis_count, 0);
 }
@@ -335,7 +341,8 @@ int main(void)
                                                 begin, end),
                 cmocka_unit_test_setup_teardown(a_file_that_is_not_there_is_said_to_be_missing,
                                                 begin, end),
-                cmocka_unit_test_setup_teardown(an_empty_file_is_an_empty_gateway, begin, end),
+                cmocka_unit_test_setup_teardown(an_empty_file_is_no_gateway_but_one_that_says_so_is,
+                                                begin, end),
                 cmocka_unit_test_setup_teardown(a_document_that_is_no_block_is_refused, begin, end),
                 cmocka_unit_test_setup_teardown(includes_are_joined_name_by_name, begin, end),
                 cmocka_unit_test_setup_teardown(what_stands_in_two_files_is_told_at_both_places,
