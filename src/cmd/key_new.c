@@ -54,8 +54,9 @@ static int run(struct call *call)
                 call_print(call, "{\"key\":\"" STR_FMT "\"}\n", STR_ARG(text_str(&key)));
         else
                 call_print(call, STR_FMT "\n", STR_ARG(text_str(&key)));
-        call_say(call, "It is shown once, works at once, and until this gate ends. To keep it, let "
-                       "the configuration refer to it.");
+        call_say(call,
+                 "It is shown once, works at once, and until this process ends. To keep it, let "
+                 "the configuration refer to it.");
         return EXIT_done;
 }
 
@@ -66,13 +67,14 @@ const struct command command_key_new = {
         .operands = "CONSUMER",
         .operands_least = 1,
         .operands_most = 1,
-        .flags = (const struct flag[]){{"expires", .kind = FLAG_TIME, .value = "TIME",
-                                        .text = "How long it works; until the gate ends when not "
-                                                "given."},
-                                       {0}},
+        .flags =
+                (const struct flag[]){{"expires", .kind = FLAG_TIME, .value = "TIME",
+                                       .text = "How long it works; as long as the process when not "
+                                               "given."},
+                                      {0}},
         .paragraphs = COMMAND_TEXT(
                 "The key is printed once. It works at once, beside those that the consumer has, "
-                "and is forgotten when the gate ends: to keep it, write it where the "
+                "and is forgotten at a stop, an upgrade or a crash: to keep it, write it where the "
                 "configuration refers to, such as `api_key: \"${file:acme.key}\"`.",
                 "It begins with gate_live_, or with gate_NAME_ of `--env NAME`."),
         .samples = (const struct sample[]){{"gate key new acme --expires 24h", "For a day."}, {0}},

@@ -85,8 +85,9 @@ const struct command command_key_revoke = {
                                                 "read."},
                                        {0}},
         .paragraphs = COMMAND_TEXT(
-                "It works no more from this moment on, on all workers. Remove it from the "
-                "configuration too, if it stands there."),
+                "It works no more from this moment on, on all workers. If it stands in the "
+                "configuration, remove it there too: the process that comes after a stop, an "
+                "upgrade or a crash knows only what is written."),
         .samples = (const struct sample[]){{"gate key revoke acme < leaked.key", "At once."}, {0}},
         .exits = COMMAND_EXITS(EXIT_no, EXIT_data, EXIT_missing, EXIT_unavailable, EXIT_denied),
         .run = run,
