@@ -11,7 +11,7 @@
 #include "cmd/gateway.h"
 #include "cmd/launch.h"
 #include "cmd/shop.h"
-#include "gate/key.h"
+#include "roster/key.h"
 #include "wire/yaml.h"
 
 enum { DOCUMENT_MAX = 64 * 1024, PORT = 8080, ADMIN_PORT = 9901, SERVICE_PORT = 9000 };

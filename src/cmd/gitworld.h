@@ -2,7 +2,7 @@
  * is read from git, what lies elsewhere (secrets) from the disk. */
 #pragma once
 
-#include "gate/load.h"
+#include "config/load.h"
 
 struct gitworld {
         struct world world; /* for struct load_request */

@@ -8,7 +8,7 @@
 #include "cmd/gateway.h"
 #include "cmd/show.h"
 #include "cmd/topic.h"
-#include "gate/load.h"
+#include "config/load.h"
 
 enum { PAGE_MAX = 1 << 20, TERM_MAX = 256 };
 

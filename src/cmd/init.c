@@ -3,7 +3,7 @@
 
 #include "cmd/folder.h"
 #include "cmd/surroundings.h"
-#include "gate/key.h"
+#include "roster/key.h"
 #include "wire/json.h"
 
 enum { OUT_MAX = 1 << 20, APIS_MOST = 5 };

@@ -1,6 +1,6 @@
 /* key_make.c -- `gate key make`: a new key, made here and told to nobody. */
 #include "cmd/command.h"
-#include "gate/key.h"
+#include "roster/key.h"
 
 static int run(struct call *call)
 {

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "cmd/gateway.h"
-#include "gate/key.h"
+#include "roster/key.h"
 #include "wire/date.h"
 #include "wire/json_put.h"
 

@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include "cmd/gateway.h"
-#include "gate/key.h"
 #include "io/file.h"
+#include "roster/key.h"
 #include "wire/json_put.h"
 
 enum { DOCUMENT_MAX = 4096 };

@@ -3,7 +3,7 @@
  * where a value came from and what it took the place of. */
 #pragma once
 
-#include "gate/config.h"
+#include "config/config.h"
 #include "gate/snapshot.h"
 
 enum { LEVELS_MOST = 4 };

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cmd/gateway.h"
-#include "gate/where.h"
+#include "record/where.h"
 
 enum { TARGET_MAX = 16 * 1024, LAST_WHEN_FOLLOWING = 20 };
 
@@ -127,7 +127,7 @@ static int run(struct call *call)
 
 static const char fields_text[] = "Fields:"
 #define FIELD(name, kind, value, help) " `" #name "`"
-#include "gate/where.def"
+#include "record/where.def"
 #undef FIELD
         ;
 

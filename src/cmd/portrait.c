@@ -198,7 +198,7 @@ static void put_upstreams(struct portrait *portrait)
         for (uint32_t i = 0; i < snapshot->upstream_count; i++) {
                 const struct upstream *upstream = snapshot->upstreams[i];
                 struct text out = text_grow(portrait->arena, 64 * CELL_MAX);
-                if (str_starts(upstream->name, S("outlet:")))
+                if (str_starts(upstream->name, S("ask:")))
                         continue;
                 for (uint32_t k = 0; k < upstream->target_count; k++)
                         text_format(&out, "%s" STR_FMT, k == 0 ? "" : ", ",

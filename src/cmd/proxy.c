@@ -7,9 +7,9 @@
 #include "cmd/folder.h"
 #include "cmd/gateway.h"
 #include "cmd/launch.h"
-#include "gate/key.h"
 #include "io/file.h"
 #include "main/privs.h"
+#include "roster/key.h"
 
 enum {
         DOCUMENT_MAX = 256 * 1024,

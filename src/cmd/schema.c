@@ -1,8 +1,8 @@
 /* schema.c -- `gate schema`: the forms that programs may rely on, as JSON Schema. */
 #include "cmd/command.h"
-#include "gate/config.h"
-#include "gate/line.h"
+#include "config/config.h"
 #include "policy/list.h"
+#include "record/line.h"
 
 enum { SCHEMA_MAX = 16 << 20 };
 

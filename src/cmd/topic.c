@@ -3,7 +3,7 @@
 
 #include "cmd/command.h"
 #include "cmd/settings.h"
-#include "gate/config.h"
+#include "config/config.h"
 #include "http/reason.h"
 #include "policy/list.h"
 #include "schema/fault.h"
@@ -168,7 +168,7 @@ static void write_metrics(struct sheet *sheet)
 #define METRIC(id, kind, name, otel, unit, labels, help)                                           \
         {S_INIT(name), S_INIT(#kind), S_INIT(unit), S_INIT(labels), S_INIT(otel), S_INIT(help)},
 #define COUNT(id, metric, labels)
-#include "gate/metric.def"
+#include "record/metric.def"
 #undef METRIC
 #undef COUNT
         };
@@ -184,7 +184,7 @@ static void write_where(struct sheet *sheet)
         static const char *const heads[] = {"field", "meaning", NULL};
         static const struct str rows[][2] = {
 #define FIELD(name, kind, value, help) {S_INIT(#name), S_INIT(help)},
-#include "gate/where.def"
+#include "record/where.def"
 #undef FIELD
         };
         sheet_head(sheet, S("What `where` may ask"));
@@ -202,7 +202,7 @@ static void write_log(struct sheet *sheet)
         static const char *const heads[] = {"attribute", "meaning", NULL};
         static const struct str rows[][2] = {
 #define LINE(key, kind, value, help) {S_INIT(key), S_INIT(help)},
-#include "gate/line.def"
+#include "record/line.def"
 #undef LINE
         };
         sheet_text(sheet, S("With `telemetry: { logs: json }`, and where standard output is no "
@@ -224,7 +224,7 @@ static void write_admin(struct sheet *sheet)
         static const struct str rows[][3] = {
 #define ADMIN(method, path, door, takes, serve, help)                                              \
         {S_INIT(#method " " path), S_INIT(#door), S_INIT(help)},
-#include "gate/admin.def"
+#include "admin/admin.def"
 #undef ADMIN
         };
         sheet_text(sheet, S("`admin.address` is read only. It answers to addresses, to `localhost` "

@@ -1,5 +1,5 @@
 /* ask.c -- questions of a policy: requests of our own while an exchange waits. They are exchanges
- * that begin inside: to an outlet they skip routing and policies, to the gate itself they pass the
+ * that begin inside: to a URL they skip routing and policies, to the gate itself they pass the
  * whole chain like any other request. They are given up when the asker ends, and they end by their
  * own clock. */
 #include "base/check.h"
@@ -60,7 +60,7 @@ static void fill_head(struct exchange *ex, const struct ask *ask)
         fields_init(&head->fields, arena, (uint16_t)(ask->fields.count + 12));
         fields_each (field, &ask->fields) {
                 /* On its way through the chain the gateway says those itself. */
-                if (ask->outlet == NULL && (name_flags(field->id) & NAME_ORIGIN) != 0 &&
+                if (ask->asked == NULL && (name_flags(field->id) & NAME_ORIGIN) != 0 &&
                     field->id != NAME_x_forwarded_method && field->id != NAME_x_forwarded_uri)
                         continue;
                 fields_add(&head->fields, arena_str(arena, field->name),
@@ -71,11 +71,11 @@ static void fill_head(struct exchange *ex, const struct ask *ask)
         ex->req.body.is_proven = true;
 }
 
-/* Straight to the outlet: the steps before PICK are not for it. */
+/* Straight to who is asked: the steps before PICK are not for it. */
 static void head_for(struct exchange *ex, struct trip *trip, const struct ask *ask)
 {
         trip->is_ask = true;
-        trip->route = ask->outlet;
+        trip->route = ask->asked;
         trip->heading.path = ex->req.head.target.path;
         trip->heading.query = ex->req.head.target.query;
         ex->timeouts = &trip->route->timeouts;
@@ -114,7 +114,7 @@ static void speak_for(struct exchange *ex, const struct exchange *asker)
         ex->peer = asker->peer;
         ex->entrance = asker->entrance;
         ex->req.head.host = arena_str(arena, asker->req.head.host);
-        /* The outlet lies in the asker's snapshot, so both live under that one. */
+        /* Who is asked lies in the asker's snapshot, so both live under that one. */
         pin_give(trip->pin);
         trip->pin = from->pin;
         trip->pin->held++;
@@ -152,7 +152,7 @@ struct answer *ex_ask(struct exchange *asker, const struct ask *ask)
         fill_head(ex, ask);
         gate_site.begin(ex);
         speak_for(ex, asker);
-        if (ask->outlet != NULL)
+        if (ask->asked != NULL)
                 head_for(ex, trip_of(ex), ask);
         timer_set(asker->http->loop, &asking->timer,
                   loop_now(asker->http->loop) + (uint64_t)ask->timeout_ns);

@@ -2,7 +2,7 @@
  * error. */
 #include "gate/bundle.h"
 
-#include "gate/check.h"
+#include "config/check.h"
 
 struct bundle *bundle_read(const struct load_request *request, const struct policies *policies,
                            const struct proofs *proofs)

@@ -3,8 +3,8 @@
  * process and for every command that looks at a configuration. */
 #pragma once
 
+#include "config/load.h"
 #include "gate/compile.h"
-#include "gate/load.h"
 
 struct bundle {
         struct arena arena; /* of everything, this included */

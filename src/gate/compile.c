@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "gate/compile_int.h"
-#include "gate/key.h"
-#include "gate/roster.h"
+#include "roster/key.h"
+#include "roster/roster.h"
 
 enum { SNAPSHOT_MAX = 1 << 30, BACK_HEADER_MAX = 64 * 1024, BACK_FIELDS_MAX = 256 };
 

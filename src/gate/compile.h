@@ -3,7 +3,7 @@
  * work?" is answered by what will run it. Runs on the steward's thread, never on a worker. */
 #pragma once
 
-#include "gate/config.h"
+#include "config/config.h"
 #include "gate/snapshot.h"
 #include "gate/worker.h"
 

@@ -100,7 +100,7 @@ struct upstream *compile_upstream_of_url(struct compile *compile, struct str nam
 /* "host:port", without the port where it is the scheme's own. */
 struct str compile_authority(struct arena *arena, const struct url *url);
 
-/* ---- outlet.c ---- */
+/* ---- asked.c ---- */
 
 /* Requests to this API meet the policy that is written at this node. */
 void asks_note(struct compile *compile, const struct api *api, const struct json *node);

@@ -2,8 +2,8 @@
  */
 #include "gate/ex.h"
 
-#include "gate/roster.h"
 #include "gate/trip.h"
+#include "roster/roster.h"
 
 enum { FILL_MAX = 32 * 1024 };
 

@@ -152,10 +152,10 @@ void ex_fault(struct exchange *ex, enum reason reason);
 
 struct ask {
         struct str method;
-        const struct route *outlet; /* where to, from prepare_outlet; NULL: to this gate itself, on
+        const struct route *asked; /* where to, from prepare_asked; NULL: to this gate itself, on
                                        the asker's listener and host, through the whole chain */
-        struct str path, query;     /* below the outlet's URL; query NULL ptr: none */
-        struct fields fields;       /* sent as they are */
+        struct str path, query;    /* below the URL; query NULL ptr: none */
+        struct fields fields;      /* sent as they are */
         int64_t timeout_ns;
         size_t body_max; /* of the answer; more is a failure */
 };

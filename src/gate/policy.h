@@ -79,8 +79,8 @@ void weigh_idle(struct weighing *weighing, const struct json *at);
 
 /* Where a policy's own requests go: an upstream of its own for this URL, with these times. Its
  * faults are added to prepare->faults. */
-const struct route *prepare_outlet(const struct prepare *prepare, const struct url *url,
-                                   int64_t timeout_ns);
+const struct route *prepare_asked(const struct prepare *prepare, const struct url *url,
+                                  int64_t timeout_ns);
 
 /* Makes *path the whole path of an API of this gate and what stands in *path below it; E202 when
  * there is no such API. */

@@ -1,15 +1,16 @@
 /* rehearsal.c -- the gate in memory, its caller and its upstreams. */
 #include "gate/rehearsal.h"
+#include "gate/series.h"
 
 #include "base/check.h"
 #include "base/rand.h"
-#include "gate/count.h"
-#include "gate/key.h"
 #include "gate/live.h"
-#include "gate/roster.h"
-#include "gate/seal.h"
 #include "gate/trip.h"
 #include "io/sim.h"
+#include "record/count.h"
+#include "roster/key.h"
+#include "roster/roster.h"
+#include "roster/seal.h"
 
 #define SECOND_NS 1000000000u
 
@@ -296,7 +297,7 @@ static uint32_t first_target(const struct upstream *upstream)
  * upstreams answer, the first target does, so that the same request always goes the same way. */
 static void lead_upstream(struct rehearsal *rehearsal, struct upstream *upstream)
 {
-        bool is_outlet = str_starts(upstream->name, S("outlet:"));
+        bool is_asked = str_starts(upstream->name, S("ask:"));
         struct upstream_target *targets = arena_array(&rehearsal->arena, struct upstream_target,
                                                       upstream->target_count);
         for (uint32_t i = 0; i < upstream->target_count; i++) {
@@ -304,7 +305,7 @@ static void lead_upstream(struct rehearsal *rehearsal, struct upstream *upstream
                 targets[i] = upstream->targets[i];
                 if (!rehearsal->is_whole && addr_read_ip(targets[i].host, 1, &addr) == ERR_ok)
                         continue;
-                targets[i].host = is_outlet ? S("10.0.1.2") : S("10.0.1.1");
+                targets[i].host = is_asked ? S("10.0.1.2") : S("10.0.1.1");
                 targets[i].port = 80;
         }
         if (rehearsal->is_whole) {
@@ -322,7 +323,7 @@ static void on_retire(void *arg, void *value, uint64_t number)
         struct snapshot *snapshot = value;
         (void)number;
         live_release(rehearsal->gate.live, snapshot->upstreams, snapshot->upstream_count);
-        counts_release(rehearsal->gate.counts, snapshot);
+        series_release_all(rehearsal->gate.counts, snapshot);
         snapshot_free(snapshot);
 }
 
@@ -397,7 +398,7 @@ static void publish(struct rehearsal *rehearsal)
                 lead_upstream(rehearsal, snapshot->upstreams[i]);
         CHECK(compile_roster(snapshot->config, gate->roster, &rehearsal->secret) == ERR_ok);
         live_hold(gate->live, snapshot->upstreams, snapshot->upstream_count);
-        counts_hold(gate->counts, snapshot);
+        series_hold_all(gate->counts, snapshot);
         snapshot->number = pin_publish(gate->board, snapshot);
         for (int i = 0; i < 4; i++)
                 loop_turn(rehearsal->loop, 0);

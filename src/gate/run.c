@@ -5,9 +5,9 @@
  * move themselves beside it. Everything ends with a reason: a fault that comes up while it waits is
  * seen before the next step runs. Nothing here blocks, and nothing else moves an exchange. */
 #include "base/check.h"
-#include "gate/roster.h"
 #include "gate/trip.h"
 #include "http/inner.h"
+#include "roster/roster.h"
 
 /* The head of a chunked request waits this long for a good first chunk line. */
 #define PROOF_NS 50000000u

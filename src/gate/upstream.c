@@ -8,8 +8,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/rand.h"
-#include "gate/count.h"
 #include "gate/live_int.h"
+#include "record/count.h"
 
 /* Before a retry at an address that was tried already: at random up to this, doubled each time. */
 #define PAUSE_NS 25000000u

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/arena.h"
-#include "gate/count.h"
 #include "io/loop.h"
+#include "record/count.h"
 
 struct window_look;
 

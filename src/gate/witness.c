@@ -1,6 +1,6 @@
 /* witness.c -- what is remembered of a request: one record, made when it is over. */
-#include "gate/count.h"
 #include "gate/trip.h"
+#include "record/count.h"
 
 /* Of the hash of a configuration: enough to tell those of one gate apart. */
 enum { CONFIG_DIGITS = 16 };

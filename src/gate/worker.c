@@ -2,10 +2,10 @@
 #include "gate/worker.h"
 
 #include "base/check.h"
-#include "gate/count.h"
 #include "gate/live.h"
-#include "gate/roster.h"
 #include "http/crowd.h"
+#include "record/count.h"
+#include "roster/roster.h"
 
 /* How long pages must have lain unused. */
 #define TRIM_NS 1000000000u

@@ -5,9 +5,9 @@
 
 #include "gate/bucket.h"
 #include "gate/pin.h"
-#include "gate/record.h"
 #include "gate/snapshot.h"
 #include "http/exchange.h"
+#include "record/record.h"
 
 struct gate;
 struct ring;

@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "gate/count.h"
+#include "gate/series.h"
 #include "main/configuration.h"
 #include "main/desk.h"
 #include "main/openings.h"
 #include "main/sight.h"
+#include "record/count.h"
 
 enum { FAULTS_TEXT_MAX = 4 << 20 };
 
@@ -176,7 +177,7 @@ bool configuration_is_stale(struct steward *steward)
 void configuration_publish(struct steward *steward, struct snapshot *snapshot)
 {
         live_hold(steward->gate.live, snapshot->upstreams, snapshot->upstream_count);
-        counts_hold(steward->gate.counts, snapshot);
+        series_hold_all(steward->gate.counts, snapshot);
         enum err err = compile_roster(snapshot->config, steward->gate.roster, &steward->secret);
         if (err != ERR_ok)
                 fprintf(stderr, "gate: consumers: %s\n", err_text(err));

@@ -7,8 +7,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "gate/journal.h"
 #include "io/loop.h"
+#include "record/journal.h"
 
 /* Turns a worker may take to let everything go once it must. */
 enum { LAST_TURNS = 1000 };

@@ -1,5 +1,6 @@
 /* data.c -- the life of a data process, from the configuration to the last answer. */
 #include "main/data.h"
+#include "gate/series.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 
 #include "base/check.h"
 #include "base/rand.h"
-#include "gate/count.h"
 #include "http/crowd.h"
 #include "main/configuration.h"
 #include "main/desk.h"
@@ -16,6 +16,7 @@
 #include "main/privs.h"
 #include "main/shared.h"
 #include "main/sight.h"
+#include "record/count.h"
 
 /* How long the first snapshot waits for names to be resolved. */
 #define SETTLE_NS 2000000000u
@@ -32,7 +33,7 @@ static void retire(void *arg, void *value, uint64_t number)
         struct snapshot *snapshot = value;
         (void)number;
         live_release(steward->gate.live, snapshot->upstreams, snapshot->upstream_count);
-        counts_release(steward->gate.counts, snapshot);
+        series_release_all(steward->gate.counts, snapshot);
         snapshot_free(snapshot);
 }
 

@@ -3,9 +3,9 @@
  * upgrade. */
 #pragma once
 
-#include "gate/seal.h"
 #include "gate/worker.h"
 #include "main/keeper_link.h"
+#include "roster/seal.h"
 
 /* Maps the memory for that many cells of each kind and makes it ready if it is new: gate->known and
  * gate->strangers, and the secret. `why` says what is in the way. */

@@ -3,17 +3,17 @@
  */
 #pragma once
 
-#include "gate/admin.h"
+#include "admin/admin.h"
+#include "config/check.h"
 #include "gate/bundle.h"
-#include "gate/check.h"
-#include "gate/journal.h"
-#include "gate/key.h"
 #include "gate/live.h"
-#include "gate/roster.h"
 #include "io/dns.h"
 #include "main/crew.h"
 #include "main/data.h"
 #include "main/keeper_link.h"
+#include "record/journal.h"
+#include "roster/key.h"
+#include "roster/roster.h"
 
 /* Two families each, and twice as many while one configuration takes the place of another. */
 enum { DOORS_MOST = 4 * CONFIG_LISTENERS_MAX };

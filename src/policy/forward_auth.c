@@ -13,7 +13,7 @@ struct conf {
         int64_t timeout;
         struct texts request_headers, response_headers;
         bool open;
-        const struct route *outlet;
+        const struct route *asked;
 };
 
 struct state {
@@ -46,7 +46,7 @@ static void prepare(const struct prepare *prepare, void *c)
                 fault_add(prepare->faults, FAULT_E206, prepare->node,
                           "`url` or `api`: one of them says whom to ask");
         else if (has_url)
-                conf->outlet = prepare_outlet(prepare, &conf->url, conf->timeout);
+                conf->asked = prepare_asked(prepare, &conf->url, conf->timeout);
         else
                 prepare_api(prepare, conf->api, &conf->path);
         check_names(prepare, &conf->request_headers, true);
@@ -69,7 +69,7 @@ static struct answer *question(struct exchange *ex, const struct conf *conf)
         struct str query = ex_query(ex);
         struct ask ask = {
                 .method = S("GET"),
-                .outlet = conf->outlet,
+                .asked = conf->asked,
                 .path = conf->path,
                 .timeout_ns = conf->timeout,
                 .body_max = BODY_MAX,

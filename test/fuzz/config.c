@@ -1,8 +1,8 @@
 /* config.c -- a whole configuration: loaded, joined, patched, resolved, read, checked, shown. The
  * input is up to four files with a NUL between: gateway.yaml, apis/a.yaml, environments/e.yaml and
  * a secret; variables are the secret too. Nothing of the secret may be shown. */
-#include "gate/check.h"
-#include "gate/load.h"
+#include "config/check.h"
+#include "config/load.h"
 
 #include "fuzz.h"
 

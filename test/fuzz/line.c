@@ -1,6 +1,6 @@
 /* line.c -- records whose texts are the input, in every style of line: always one line of
  * characters that no terminal obeys; as JSON a document. */
-#include "gate/line.h"
+#include "record/line.h"
 
 #include "fuzz.h"
 #include "wire/json.h"

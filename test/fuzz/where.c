@@ -1,6 +1,6 @@
 /* where.c -- questions about records: whatever was read holds or holds not, and its negation does
  * the other. */
-#include "gate/where.h"
+#include "record/where.h"
 
 #include "fuzz.h"
 

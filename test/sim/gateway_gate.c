@@ -2,13 +2,14 @@
 #include "gateway_gate.h"
 #include "base/rand.h"
 #include "gate/bundle.h"
-#include "gate/count.h"
-#include "gate/roster.h"
+#include "gate/series.h"
 #include "gate/trip.h"
 #include "identity/list.h"
 #include "io/dns.h"
 #include "io/ring.h"
 #include "policy/list.h"
+#include "record/count.h"
+#include "roster/roster.h"
 
 enum {
         CELLS = 1024,
@@ -61,7 +62,7 @@ static void on_retire(void *arg, void *value, uint64_t number)
         must(alive > 0);
         alive--;
         live_release(gate.live, old->upstreams, old->upstream_count);
-        counts_release(gate.counts, old);
+        series_release_all(gate.counts, old);
         snapshot_free(old);
 }
 
@@ -155,7 +156,7 @@ void gate_publish(struct str text)
         if (next == NULL)
                 say_faults(bundle, text);
         live_hold(gate.live, next->upstreams, next->upstream_count);
-        counts_hold(gate.counts, next);
+        series_hold_all(gate.counts, next);
         CHECK(compile_roster(next->config, gate.roster, &secret) == ERR_ok);
         next->number = pin_publish(gate.board, next);
         alive++;

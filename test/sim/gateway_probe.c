@@ -7,7 +7,7 @@ enum { ASKS_MOST = 3, PROBE_MAGIC = 0x70726f62 };
 struct conf {
         int64_t unrest; /* of 1024: chance to do something else than pass */
         struct url url;
-        const struct route *outlet;
+        const struct route *asked;
 };
 
 struct state {
@@ -23,13 +23,13 @@ static void prepare(const struct prepare *prepare, void *c)
 {
         struct conf *conf = c;
         if (conf->url.host.len > 0)
-                conf->outlet = prepare_outlet(prepare, &conf->url, 2 * SEC);
+                conf->asked = prepare_asked(prepare, &conf->url, 2 * SEC);
 }
 
 static void ask(struct exchange *ex, const struct conf *conf, struct state *state)
 {
         struct ask ask = {.method = S("GET"),
-                          .outlet = conf->outlet,
+                          .asked = conf->asked,
                           .path = maybe(512) ? S("/b/question") : S("/nowhere"),
                           .timeout_ns = (int64_t)(10 * MS + below(2 * SEC)),
                           .body_max = maybe(512) ? 100 : 100000};

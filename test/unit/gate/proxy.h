@@ -3,11 +3,11 @@
 #pragma once
 
 #include "../http/world.h"
-#include "gate/count.h"
 #include "gate/live.h"
 #include "gate/upstream.h"
 #include "gate/worker.h"
 #include "io/dns.h"
+#include "record/count.h"
 
 #define OK     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 #define BUSY   "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy"

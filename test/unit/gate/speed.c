@@ -8,8 +8,8 @@
 #include "gate/balance.h"
 #include "gate/bucket.h"
 #include "gate/pin.h"
-#include "gate/roster.h"
 #include "gate/route.h"
+#include "roster/roster.h"
 
 enum { TRIES = 5 };
 

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "gate/count.h"
-#include "gate/line.h"
-#include "gate/record.h"
+#include "gate/series.h"
 #include "gate/snapshot.h"
 #include "io/ring.h"
+#include "record/count.h"
+#include "record/line.h"
+#include "record/record.h"
 
 enum { ROUNDS = 2000000, TRIES = 3, ROUTES = 64 };
 
@@ -66,7 +67,7 @@ static void hold_routes(struct count_board *board, struct snapshot *snapshot, st
                 snapshot->route_list[i]->api = api;
                 snapshot->route_list[i]->template = arena_format(arena, "/r%u", i);
         }
-        counts_hold(board, snapshot);
+        series_hold_all(board, snapshot);
 }
 
 static void count_records(bool has_consumer)

@@ -4,8 +4,8 @@
 
 #include <fnmatch.h>
 
-#include "gate/check.h"
-#include "gate/load.h"
+#include "config/check.h"
+#include "config/load.h"
 
 #include "../unit.h"
 

@@ -1,6 +1,6 @@
 /* settings.c -- every setting of every policy keeps the promises of its row, and all of them fit
  * into one JSON Schema with the configuration. */
-#include "gate/config.h"
+#include "config/config.h"
 #include "policy/list.h"
 
 #include "../schema/promises.h"
