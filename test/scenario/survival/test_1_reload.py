@@ -20,6 +20,7 @@ def configuration(g, number):
     return {"apis": apis, "upstreams": {"u": {"targets": [{"url": url}] * (1 + number % 3)}}}
 
 
+@pytest.mark.tsan
 @pytest.mark.timeout(60 + RELOADS)
 def test_reloads_under_traffic_fail_nobody_and_leave_nothing(door):
     g = door()

@@ -2,6 +2,7 @@
 import os
 import signal
 
+import pytest
 import rig
 
 from .conftest import data, eventually, put_next
@@ -16,6 +17,7 @@ def upgrade(g):
     return before
 
 
+@pytest.mark.tsan
 def test_upgrades_under_traffic_fail_nobody(door):
     g = door()
     with rig.Traffic(g, kept=4, fresh=3, uploads=2, downloads=2) as traffic:
