@@ -153,6 +153,17 @@ void outlet_put(struct outlet *outlet, struct str line)
                 outlet->lines++;
 }
 
+char *outlet_reserve(struct outlet *outlet, size_t len)
+{
+        return outlet->error == ERR_closed ? NULL : buf_reserve(&outlet->queue, len);
+}
+
+void outlet_commit(struct outlet *outlet, size_t len)
+{
+        buf_commit(&outlet->queue, len);
+        outlet->lines++;
+}
+
 /* Bytes written, or -enum err. */
 static ssize_t write_some(struct outlet *outlet)
 {

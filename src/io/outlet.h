@@ -48,6 +48,11 @@ void outlet_close(struct outlet *outlet);
 /* A whole line, its newline included, of at most OUTLET_MAX / 4 bytes. */
 void outlet_put(struct outlet *outlet, struct str line);
 
+/* Room for a line of at most `len` bytes to be written in place, or NULL: then outlet_put() it.
+ * outlet_commit() with what it came to, its newline included. */
+char *outlet_reserve(struct outlet *outlet, size_t len);
+void outlet_commit(struct outlet *outlet, size_t len);
+
 /* Writes what the system takes now, at most a few times; true when it took something and there is
  * more. Looks after the file now and then. To be called every few turns. */
 bool outlet_flush(struct outlet *outlet, uint64_t now);

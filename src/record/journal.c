@@ -8,9 +8,19 @@
 
 static void put_line(struct journal *journal, const struct record *record)
 {
-        struct text line = text_over(journal->line, sizeof journal->line);
         if (!journal->has_outlet)
                 return;
+        /* Most lines are short, and written where they leave from. */
+        char *place = outlet_reserve(&journal->outlet, LINE_SIZE_USUAL);
+        struct text line = text_over(place, LINE_SIZE_USUAL);
+        if (place != NULL) {
+                line_put(&line, &journal->look, record);
+                if (!line.is_cut) {
+                        outlet_commit(&journal->outlet, line.len);
+                        return;
+                }
+        }
+        line = text_over(journal->line, sizeof journal->line);
         line_put(&line, &journal->look, record);
         CHECK(!line.is_cut);
         outlet_put(&journal->outlet, text_str(&line));

@@ -8,14 +8,17 @@
 
 enum line_style { LINE_OFF, LINE_JSON, LINE_TEXT, LINE_CLF };
 
-enum { LINE_SIZE_MAX = 48 * 1024 }; /* of one line, whatever the record holds */
+enum {
+        LINE_SIZE_MAX = 48 * 1024, /* of one line, whatever the record holds */
+        LINE_SIZE_USUAL = 1344,    /* of most; three of them in a page */
+};
 
 struct line_look {
         enum line_style style;
         bool has_colour; /* of text only */
 };
 
-/* Writes the line with its end. `out` has room for LINE_SIZE_MAX bytes. */
+/* Writes the line with its end. `out` has room for LINE_SIZE_MAX bytes, or may be cut. */
 void line_put(struct text *out, const struct line_look *look, const struct record *record);
 
 /* INFO, WARN (the upstream answered 5xx) or ERROR (the gateway or the way to the upstream failed).

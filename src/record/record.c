@@ -96,25 +96,22 @@ static void take_head(const struct message_head *head, struct record *record)
 enum err record_read(struct slice message, struct record *ret_record)
 {
         struct message_head head;
-        struct record record;
+        size_t left = 0;
         if (message.len < sizeof head)
                 return ERR_syntax;
         memcpy(&head, message.ptr, sizeof head);
-        if (head.reason >= REASON_COUNT)
+        for (unsigned i = 0; i < TEXTS; i++)
+                left += head.lengths[i];
+        if (head.reason >= REASON_COUNT || left != message.len - sizeof head)
                 return ERR_syntax;
-        take_head(&head, &record);
         const char *at = (const char *)message.ptr + sizeof head;
-        size_t left = message.len - sizeof head;
-        record.is_plain = str_is_plain(str_from(at, left));
+        take_head(&head, ret_record);
+        ret_record->is_plain = str_is_plain(str_from(at, left));
         unsigned i = 0;
 #define TEXT(member, max)                                                                          \
-        if (head.lengths[i] > left)                                                                \
-                return ERR_syntax;                                                                 \
-        record.member = str_from(at, head.lengths[i]);                                             \
-        at += head.lengths[i];                                                                     \
-        left -= head.lengths[i++];
+        ret_record->member = str_from(at, head.lengths[i]);                                        \
+        at += head.lengths[i++];
         RECORD_TEXTS(TEXT)
 #undef TEXT
-        *ret_record = record;
-        return left == 0 ? ERR_ok : ERR_syntax;
+        return ERR_ok;
 }
