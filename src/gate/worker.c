@@ -46,6 +46,20 @@ static void on_tally(struct task *task)
                              worker->http.front_count == 0 && worker->http.exchange_count == 0);
 }
 
+static void on_news(struct mail *mail)
+{
+        struct worker *worker = container_of(mail, struct worker, news);
+        atomic_store(&worker->is_news_posted, false);
+        if (pin_turn(worker->pins))
+                adopt(worker);
+}
+
+void worker_tell(struct worker *worker)
+{
+        if (!atomic_exchange(&worker->is_news_posted, true))
+                loop_post(worker->http.loop, &worker->news);
+}
+
 static void on_turn(struct task *task)
 {
         struct worker *worker = container_of(task, struct worker, turn);
@@ -69,6 +83,7 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
         worker->http.crowd = gate->crowd;
         lanes_init(worker);
         timer_init(&worker->trim, on_trim);
+        worker->news.open = on_news;
         task_init(&worker->turn, on_turn);
         task_init(&worker->tally, on_tally);
         loop_each_turn(loop, &worker->turn);

@@ -33,6 +33,8 @@ struct worker {
         struct task turn;  /* at the end of every turn: newer snapshot, roster */
         struct timer trim; /* gives back memory that a burst left behind */
         struct task tally; /* behind that, once what ended in it is buried: counts */
+        struct mail news;  /* at the start of a turn: there is a newer snapshot */
+        _Atomic bool is_news_posted;
         _Atomic bool is_drained;
 };
 
@@ -75,6 +77,10 @@ bool worker_is_drained(const struct worker *worker);
 /* Breaks off everything that is under way; the loop must turn until worker_is_empty. */
 void worker_abort(struct worker *worker);
 bool worker_is_empty(const struct worker *worker);
+
+/* Any thread: a newer snapshot is published. What comes to the worker after this call is served by
+ * it: the worker takes it before it looks at what came. */
+void worker_tell(struct worker *worker);
 
 /* An entrance to be filled in: name, address, site. NULL: there are too many. */
 struct entrance *worker_new_entrance(struct worker *worker);

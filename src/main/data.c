@@ -55,8 +55,7 @@ static void post_retire(void *arg)
 static void wake_worker(void *arg, unsigned worker)
 {
         struct steward *steward = arg;
-        struct loop *loop = steward->crew.hands[worker]->loop;
-        loop->driver->wake(loop->world);
+        worker_tell(steward->gate.workers[worker]);
 }
 
 /* ---- beginning ---- */

@@ -47,14 +47,15 @@ def ways(data):
 def send_while_reading(connection, pieces, pause=0.0003):
     """Sends the pieces one by one, and takes in what is answered meanwhile; stops when the other
     side no longer takes anything."""
-    sock = connection.socket
+    sock, poll = connection.socket, select.poll()
+    poll.register(sock, select.POLLIN | select.POLLOUT)
     for piece in pieces:
         view = memoryview(piece)
         while view:
-            may_read, may_write, _ = select.select([sock], [sock], [], 10)
-            if may_read and not connection.reader.more():
+            events = dict(poll.poll(10000)).get(sock.fileno(), 0)
+            if events & ~select.POLLOUT and not connection.reader.more():
                 return False
-            if may_write:
+            if events & select.POLLOUT:
                 try:
                     view = view[sock.send(view[:65536]):]
                 except (BrokenPipeError, ConnectionResetError):

@@ -42,6 +42,8 @@ class Makers:
                 end()
             except AssertionError as fault:
                 faults.append(str(fault))
+        for one in self.servers:
+            one.release()
         if faults:
             pytest.fail("\n".join(faults), pytrace=False)
 

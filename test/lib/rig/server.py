@@ -92,6 +92,7 @@ class Connection:
         self.number = number
         self.end = None
         self.is_closed = False
+        self.is_over = False  # nobody serves it any more
         sock.settimeout(timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.reader = http1.Reader(self._receive, keep)
@@ -185,6 +186,7 @@ class Server:
         self.connections = []
         self.faults = []
         self.is_up = True
+        self.is_released = False
         self.lock = threading.Condition()
         self.queue = queue.Queue()
         self.turn = 0
@@ -264,6 +266,9 @@ class Server:
         finally:
             if connection.end is None and not connection.is_closed:
                 connection.close()
+            connection.is_over = True
+            if self.is_released:
+                connection.socket.close()
             with self.lock:
                 self.lock.notify_all()
 
@@ -335,6 +340,14 @@ class Server:
                 connection.socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def release(self):
+        """Gives back the descriptors, when nothing is to be looked at any more: there are only so
+        many for all tests of a process."""
+        self.is_released = True
+        for connection in self.connections:
+            if self.manual or connection.is_over:
+                connection.socket.close()
 
     def check(self):
         """What every upstream may expect of a gateway; called at the end of each scenario."""
