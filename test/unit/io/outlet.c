@@ -135,6 +135,24 @@ static void lines_reach_the_file_in_few_writes(void **state)
         assert_int_equal(dropped(), 0);
 }
 
+static void a_line_written_in_place_leaves_like_others(void **state)
+{
+        static const char second[] = "written where it leaves from\n";
+        (void)state;
+        assert_int_equal(outlet_open(&outlet, loop, str_of(path)), ERR_ok);
+        outlet_put(&outlet, S("put\n"));
+        assert_non_null(outlet_reserve(&outlet, 1000)); /* not used after all */
+        char *place = outlet_reserve(&outlet, 1000);
+        assert_non_null(place);
+        memcpy(place, second, sizeof second - 1);
+        outlet_commit(&outlet, sizeof second - 1);
+        outlet_put(&outlet, S("put again\n"));
+        assert_null(outlet_reserve(&outlet, OUTLET_MAX));
+        outlet_close(&outlet);
+        assert_str(read_file(path), "put\nwritten where it leaves from\nput again\n");
+        assert_int_equal(outlet.lines, 3);
+}
+
 static void what_is_there_already_is_kept(void **state)
 {
         (void)state;
@@ -440,6 +458,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(lines_reach_the_file_in_few_writes),
+                TEST(a_line_written_in_place_leaves_like_others),
                 TEST(what_is_there_already_is_kept),
                 TEST(a_renamed_file_is_made_anew_and_no_line_is_lost),
                 TEST(a_truncated_file_goes_on_at_its_start),
