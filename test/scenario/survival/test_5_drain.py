@@ -102,6 +102,14 @@ def test_a_drain_does_not_wait_for_a_decision_that_never_comes(gate, server):
         caller.read_all(5)
 
 
+def queued(port):
+    """Connections that nobody has accepted. On a loaded machine even the kernel takes its time."""
+    with open("/proc/net/tcp") as file:
+        lines = [line.split() for line in file.readlines()[1:]]
+    return sum(int(line[4].split(":")[1], 16) for line in lines
+               if line[3] == "0A" and int(line[1].split(":")[1], 16) == port)
+
+
 def test_who_waits_in_the_socket_is_served_and_who_comes_later_is_refused(gate, server):
     release = threading.Event()
     s = server(lambda r: (rig.hold(release), rig.http1.response(200, b"ok"))
@@ -113,6 +121,7 @@ def test_who_waits_in_the_socket_is_served_and_who_comes_later_is_refused(gate, 
     os.kill(pid, signal.SIGSTOP)  # nobody accepts
     eventually(lambda: is_stopped(pid))
     waiting = [g.raw().send(rig.request("GET", "/")) for _ in range(20)]
+    eventually(lambda: queued(g.port) == 20)
     g.signal(signal.SIGTERM)
     told(g, "stopping")
     os.kill(pid, signal.SIGCONT)

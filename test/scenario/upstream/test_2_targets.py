@@ -52,8 +52,8 @@ def test_the_same_caller_meets_the_same_target(gate, server):
     g = start(gate, {"targets": [s.url for s in servers], "balance": "hash",
                      "hash": "header:X-User"})
     met = {}
-    for user in range(12):
-        for _ in range(3):
+    for user in range(40):
+        for _ in range(2):
             body = g.get("/", headers={"X-User": str(user)}).body
             assert met.setdefault(user, body) == body
     assert len(set(met.values())) == 3
