@@ -115,13 +115,15 @@ void loop_turn(struct loop *loop, uint64_t wait)
         read_clock(loop);
         atomic_store_explicit(&loop->busy_since, loop->now, memory_order_relaxed);
         open_mail(loop);
-        wheel_turn(&loop->wheel, loop->now);
         loop_run_ready(loop);
         for (int i = 0; i < count; i++) {
                 events[i].watcher->event(events[i].watcher, events[i].flags);
                 loop_run_ready(loop);
         }
         sock_read_more(loop);
+        /* After the events: who sent in time is not late because this thread is. */
+        wheel_turn(&loop->wheel, loop->now);
+        loop_run_ready(loop);
         list_each_safe (node, &loop->turners) {
                 struct task *task = list_entry(node, struct task, node);
                 task->run(task);

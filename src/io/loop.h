@@ -1,6 +1,6 @@
 /* loop.h -- one per thread: time, events, timers, work that is ready, mail from other threads.
- * A turn: wait, mail, timers, events (each followed by the ready queue, while the bytes it was
- * about are still in hand), flush of what was written, burial of what was closed. Nothing dies on
+ * A turn: wait, mail, events (each followed by the ready queue, while the bytes it was about are
+ * still in hand), timers, flush of what was written, burial of what was closed. Nothing dies on
  * somebody's stack: loop_bury frees at the end of the turn. Only loop_post may be called from other
  * threads. */
 #pragma once
