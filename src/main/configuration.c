@@ -185,7 +185,8 @@ void configuration_publish(struct steward *steward, struct snapshot *snapshot)
         steward->snapshot = snapshot;
         steward->published = wall_now(steward);
         snapshot->number = pin_publish(steward->gate.board, snapshot);
-        openings_enter(steward);
+        if (steward->is_ready)
+                openings_enter(steward);
 }
 
 static void reload_failed(struct steward *steward, struct str text, struct str faults)

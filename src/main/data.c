@@ -247,6 +247,9 @@ static int serve(struct steward *steward)
                 return EX_OSERR;
         }
         steward->is_ready = true;
+        /* Not before: a socket that does not listen yet cannot be watched. */
+        openings_enter(steward);
+        desk_open(steward);
         configuration_serves(steward);
         keeper_link_attach(steward->link, steward->loop, &link_ops, steward);
         watchdog_start(&steward->watchdog, steward->loop, steward->crew.watched,

@@ -276,6 +276,11 @@ void desk_begin(struct steward *steward)
                 .remove_consumer = remove_consumer,
         };
         admin_init(&desk->admin, &setup);
+}
+
+void desk_open(struct steward *steward)
+{
+        struct desk *desk = &steward->desk;
         for (unsigned i = 0; i < desk->bound_count; i++) {
                 const struct bound *bound = &desk->bound[i];
                 enum err err = admin_open(&desk->admin, bound->fds[0], desk->is_socket[i],

@@ -9,6 +9,7 @@ int desk_bind(struct steward *steward, const struct config *config);
 
 /* Opens the doors; after the journal, before the workers run. */
 void desk_begin(struct steward *steward);
+void desk_open(struct steward *steward); /* its doors, once the keeper listens */
 
 /* Tells whoever waits what came of the last reload: what a person reads, and a JSON array. */
 void desk_tell(struct steward *steward, struct str text, struct str faults);

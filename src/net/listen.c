@@ -13,26 +13,28 @@ static void rest(struct listener *listener)
         timer_set(listener->loop, &listener->rest, listener->loop->now + REST_NS);
 }
 
-static void accept_most(struct listener *listener, int most)
+/* What the system said when it had no more: ERR_again, or why it cannot. */
+static enum err accept_most(struct listener *listener, int most)
 {
         struct loop *loop = listener->loop;
-        for (int i = 0; i < most && listener->is_open && !listener->is_resting; i++) {
+        for (int i = 0; i < most && listener->is_open; i++) {
                 struct addr peer;
                 int fd;
                 enum err err = loop->driver->accept(loop->world, listener->fd, &peer, &fd);
                 if (err == ERR_ok)
                         listener->accepted(listener, fd, &peer);
-                else if (err == ERR_again)
-                        return;
                 else if (err != ERR_reset && err != ERR_unreachable && err != ERR_timeout)
-                        rest(listener); /* of those three only that caller is gone */
+                        return err; /* of those three only that caller is gone */
         }
+        return ERR_again;
 }
 
 static void on_event(struct watcher *watcher, unsigned flags)
 {
+        struct listener *listener = container_of(watcher, struct listener, watcher);
         (void)flags;
-        accept_most(container_of(watcher, struct listener, watcher), ACCEPTS_PER_TURN);
+        if (!listener->is_resting && accept_most(listener, ACCEPTS_PER_TURN) != ERR_again)
+                rest(listener);
 }
 
 static void on_rested(struct timer *timer)
@@ -60,7 +62,7 @@ enum err listener_open(struct listener *listener, struct loop *loop, int fd,
 
 void listener_finish(struct listener *listener)
 {
-        accept_most(listener, ACCEPTS_LAST);
+        (void)accept_most(listener, ACCEPTS_LAST); /* also when it rests: there is no later */
         listener_shut(listener);
 }
 

@@ -25,6 +25,17 @@ def test_a_killed_process_is_back_within_a_second_and_who_comes_meanwhile_waits(
     assert data(g) != before
 
 
+def test_who_comes_first_is_not_kept_waiting(gate, server):
+    """Each worker accepts from the moment that it can be connected to."""
+    s, waited = server(), []
+    for _ in range(5):
+        g = gate(upstream=s, workers=4)
+        watch = rig.Watch()
+        assert [g.get("/").status for _ in range(8)] == [200] * 8
+        waited.append(watch.own)
+    assert min(waited) < (0.5 if g.is_sanitized else 0.08), waited
+
+
 def test_crashes_under_traffic_harm_only_who_was_in_the_hands_of_the_dead(door):
     g = door()
     with rig.Traffic(g, fresh=4, kept=4) as traffic:

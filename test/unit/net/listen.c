@@ -160,6 +160,22 @@ static void who_cannot_watch_again_goes_on_resting(void **state)
         assert_int_equal(listener.rests, 3);
 }
 
+static void who_is_queued_at_the_end_is_taken_also_while_it_rests(void **state)
+{
+        (void)state;
+        sim_rules(sim)->backlog_max = 250;
+        sim_fail_next(sim, SIM_ACCEPT, ERR_no_files, 1);
+        call(100);
+        run_for(50 * MS);
+        assert_int_equal(accepted, 0);
+        assert_int_equal(listener.rests, 1);
+        listener_finish(&listener);
+        assert_int_equal(accepted, 100);
+        call(1);
+        run_for(SEC);
+        assert_int_equal(accepted, 100);
+}
+
 static void many_callers_do_not_hold_the_loop(void **state)
 {
         (void)state;
@@ -184,6 +200,7 @@ int main(void)
                 TEST(a_caller_who_is_gone_does_not_stop_the_next),
                 TEST(it_may_be_shut_while_it_accepts),
                 TEST(it_may_be_shut_while_it_rests),
+                TEST(who_is_queued_at_the_end_is_taken_also_while_it_rests),
                 TEST(who_cannot_watch_again_goes_on_resting),
                 TEST(many_callers_do_not_hold_the_loop),
         };
