@@ -124,11 +124,11 @@ void loop_turn(struct loop *loop, uint64_t wait)
         /* After the events: who sent in time is not late because this thread is. */
         wheel_turn(&loop->wheel, loop->now);
         loop_run_ready(loop);
+        sock_flush_all(loop); /* much ends with its last byte: it is counted in this turn */
         list_each_safe (node, &loop->turners) {
                 struct task *task = list_entry(node, struct task, node);
                 task->run(task);
         }
-        sock_flush_all(loop);
         run_tasks(&loop->graves);
 }
 

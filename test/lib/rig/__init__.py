@@ -6,6 +6,7 @@ Fixtures (rig/fixtures.py):
     gate(...)     starts the real binary             → Gate     (rig/gate.py)
     raw(port)     a socket that sends exact bytes    → Raw      (rig/client.py)
     Watch()       time, whoever else has the machine (rig/pace.py)
+    wait_until()  what is to come about, in a while  (rig/pace.py)
     Traffic(g)    callers all the time           (rig/traffic.py)
     Door(...)     gate and upstream for a table of attacks (rig/door.py)
 
@@ -30,10 +31,10 @@ from .door import Door
 from .faults import Allocations, SmallDisk, Syscalls
 from .gate import Gate
 from .http1 import Head, ProtocolFault, request
-from .pace import Watch
+from .pace import Patience, Watch, wait_until
 from .server import Server, close, half_close, hold, reset, wait
 from .traffic import Traffic
 
-__all__ = ["Allocations", "Door", "Gate", "Head", "ProtocolFault", "Raw", "Response", "Server",
-           "SmallDisk", "Syscalls", "Traffic", "Watch", "close", "half_close", "hold", "http1",
-           "request", "reset", "wait"]
+__all__ = ["Allocations", "Door", "Gate", "Head", "Patience", "ProtocolFault", "Raw", "Response",
+           "Server", "SmallDisk", "Syscalls", "Traffic", "Watch", "close", "half_close", "hold",
+           "http1", "request", "reset", "wait", "wait_until"]

@@ -11,6 +11,7 @@ environment={...}, arguments=[...], preload=Syscalls(), nofile=N, ready=False, e
 status), forgive="regex of lines allowed on stderr", binary=PATH, records=False (no check of the log
 against the upstreams), names=Names(), notify=Notifications(), sockets=[...].
 """
+import contextlib
 import copy
 import functools
 import json
@@ -27,7 +28,7 @@ import time
 from . import records, systemd
 from .client import Raw
 from .faults import ROOT
-from .pace import Watch
+from .pace import Patience, Watch
 from .ports import free_port
 
 ALARMS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|MemorySanitizer"
@@ -173,8 +174,7 @@ class Gate:
 
     def wait_ready(self, within=START_SECONDS):
         """Until /readyz says so; where the admin address is somebody else's, until it listens."""
-        begin, pause = time.monotonic(), 0.002
-        deadline = begin + within
+        begin, pause, patience = time.monotonic(), 0.002, Patience(within)
         while True:
             if self.process.poll() is not None:
                 raise StartFailed(f"exit status {self.process.returncode}:\n{self.stderr()}")
@@ -184,10 +184,9 @@ class Gate:
             except (OSError, EOFError):
                 if time.monotonic() > begin + 1.0 and self.listens():
                     return
-            if time.monotonic() > deadline:
+            if not patience.wait(pause):
                 self.kill()
                 raise StartFailed(f"not ready within {within} s:\n{self.stderr()}")
-            time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
 
     def stderr(self):
@@ -251,10 +250,33 @@ class Gate:
         self.process.send_signal(number)
 
     def wait_exit(self, within=10.0):
-        try:
-            return self.process.wait(within)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {within} s:\n{self.stderr()}") from None
+        patience = Patience(within)
+        pause = 0.0005
+        while self.process.poll() is None:
+            assert patience.wait(pause), (f"still running after {within} s:\n{self.stderr()}\n"
+                                          f"{self.whereabouts()}")
+            pause = min(pause * 2, 0.05)
+        return self.process.returncode
+
+    def whereabouts(self):
+        """Where each of its threads is, and what its sockets are at: for whoever wonders why it
+        does not end."""
+        said = []
+        for pid in (self.pid, *self.children()):
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(OSError):
+                    said.append(" ".join([task.name, *((task / name).read_text().strip()
+                                          for name in ("comm", "wchan", "syscall"))]))
+        with contextlib.suppress(OSError, EOFError, AssertionError):
+            said.append(str({name: [sample for sample in samples if sample[1]]
+                             for name, samples in self.metrics().items()
+                             if "connections" in name or "active" in name}))
+        ports = {f":{port:04X}" for port in (self.port, self.admin)}
+        for line in pathlib.Path("/proc/net/tcp").read_text().split("\n")[1:]:
+            fields = line.split()
+            if fields and {fields[1][-5:], fields[2][-5:]} & ports:
+                said.append(" ".join(fields[1:5]))
+        return "\n".join(said)
 
     def kill(self):
         """Ends the whole tree at once: the session that this gate leads, nothing else."""
@@ -361,16 +383,17 @@ class Gate:
         return answer.json()
 
     def mark(self):
-        """How much of the log there is now; for logs(since=…) and wait_logs(since=…)."""
-        return self.stdout_path.stat().st_size
+        """How much of the log there is now, in whole lines: a line in the midst of being written may
+        be seen in part. For logs(since=…) and wait_logs(since=…)."""
+        return self.stdout_path.read_bytes().rfind(b"\n") + 1
 
     def logs(self, since=0):
         """The access records so far, or since a mark."""
         if since == 0:
             return records.parse_log(self.stdout())
-        with open(self.stdout_path, errors="replace") as file:
+        with open(self.stdout_path, "rb") as file:
             file.seek(since)
-            return records.parse_log(file.read())
+            return records.parse_log(file.read().decode(errors="replace"))
 
     def record(self, answer, within=3.0):
         """The record of that answer, found by its request id."""
@@ -384,16 +407,14 @@ class Gate:
     def wait_logs(self, pick=None, within=3.0, text="no such record", since=0):
         """Waits until pick(records) is true and returns it; a number waits for that many."""
         count = pick if isinstance(pick, int) else None
-        deadline = time.monotonic() + within
+        patience = Patience(within)
         while True:
             all_ = self.logs(since)
             found = (all_ if len(all_) >= count else None) if count is not None else pick(all_)
             if found:
                 return found
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{text} within {within} s; the log ends: "
-                                     f"{self.stdout()[-1500:]}")
-            time.sleep(0.01)
+            assert patience.wait(0.01), (f"{text} within {within} s; the log ends: "
+                                         f"{self.stdout()[-1500:]}")
 
     def command(self, *arguments, **options):
         """Runs `gate ARGUMENTS` against this gate; returns the finished process with its output."""

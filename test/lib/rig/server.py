@@ -23,6 +23,7 @@ import time
 from dataclasses import dataclass, field
 
 from . import http1
+from .pace import Patience
 
 OK = http1.response(200, b"ok")
 
@@ -145,9 +146,9 @@ class Connection:
 
     def wait_given_up(self, within=3.0):
         """How the peer ended a connection that another thread reads; None when it has not."""
-        deadline = time.monotonic() + within
-        while self.end is None and time.monotonic() < deadline:
-            time.sleep(0.002)
+        patience = Patience(within)
+        while self.end is None and patience.wait(0.002):
+            pass
         return self.end
 
     def half_close(self):

@@ -208,8 +208,16 @@ class Keeper:
     def data(self):
         return self.ask()["pid"]
 
+    @property
+    def only_data(self):
+        """The data process that serves, once those before it are gone."""
+        assert eventually(lambda: self.children() == [self.data]), self.stderr()
+        return self.data
+
     def signal(self, signo, pid=None):
         os.kill(pid or self.pid, signo)
+        if signo == signal.SIGKILL and pid:  # what it has not answered by then, it never will
+            assert eventually(lambda: not is_alive(pid))
 
     def freeze(self, pid):
         self.signal(signal.SIGSTOP, pid)

@@ -12,16 +12,10 @@ import time
 
 import pytest
 import rig
+from rig import wait_until
 
 A = {"policies": {"headers": {"response": {"set": {"X-Version": "a"}}}}}
 B = {"policies": {"headers": {"response": {"set": {"X-Version": "b"}}}}}
-
-
-def wait_until(condition, within=10.0, text="it did not come to that"):
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, text
-        time.sleep(0.02)
 
 
 def config(version, **more):

@@ -8,16 +8,10 @@ import time
 
 import pytest
 import rig
+from rig import wait_until
 
 IS_RELEASE = "release" in os.environ.get("GATE", "release")
 MIB = 1 << 20
-
-
-def wait_until(condition, within=5.0):
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def is_at_rest(gate):

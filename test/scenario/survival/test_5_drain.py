@@ -72,6 +72,23 @@ def test_a_stop_takes_no_longer_than_its_requests(gate, server):
     assert g.wait_exit(30) == 0  # not 60
 
 
+def test_the_last_answer_ends_the_drain_also_where_its_caller_says_no_more(gate, server):
+    """Nothing more happens on a connection that its caller has half closed, once the answer is
+    out: whoever counts what is left must have counted by then."""
+    release = threading.Event()
+    s = server(lambda r: (rig.hold(release), rig.server.OK))
+    g = gate({"drain": "60s"}, upstream=s, workers=2)
+    callers = [g.raw().send(rig.request("GET", "/")) for _ in range(4)]
+    for caller in callers:
+        caller.half_close()
+    s.wait_connections(4)
+    g.signal(signal.SIGTERM)
+    eventually(lambda: not g.listens())
+    release.set()
+    assert [caller.read().status for caller in callers] == [200] * 4
+    assert g.wait_exit(20) == 0
+
+
 def test_a_drain_during_the_wait_for_a_decision_lets_it_be_made(gate, server):
     decided = threading.Event()
     judge = server((rig.hold(decided), rig.http1.response(200, b"")))

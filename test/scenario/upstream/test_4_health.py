@@ -9,6 +9,7 @@ import time
 
 import pytest
 import rig
+from rig import wait_until
 
 OK = rig.http1.response(200, b"ok")
 RESET = (rig.reset(),)
@@ -26,13 +27,6 @@ def named(server, name, **options):
 def asked(g, count, connection=None):
     c = connection or g.raw()
     return collections.Counter(c.get(f"/{i}").body.decode() for i in range(count))
-
-
-def wait_until(condition, within=8.0):
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to that"
-        time.sleep(0.02)
 
 
 def test_Q332_all_down_is_said_at_once_and_all_come_back(gate, server):

@@ -181,7 +181,7 @@ static void a_turn_has_its_order(void **state)
         loop_post(loop, &on_mail);
         memset(trail, 0, sizeof trail);
         loop_turn(loop, SEC);
-        assert_string_equal(trail, "mrdrcrtfrg");
+        assert_string_equal(trail, "mrdrcrfrtg");
         sock_close(&sock, false);
 }
 
