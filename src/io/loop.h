@@ -88,8 +88,8 @@ void loop_run_ready(struct loop *loop);
 /* Runs the task at the end of the turn, to free what it belongs to. */
 void loop_bury(struct loop *loop, struct task *task);
 
-/* Runs the task at the end of every turn from now on: after what was to be sent has been sent, before
- * what was to be freed is freed. */
+/* Runs the task at the end of every turn from now on: after what was to be sent has been sent,
+ * before what was to be freed is freed. */
 void loop_each_turn(struct loop *loop, struct task *task);
 
 /* Gives mail to the loop, from any thread. */

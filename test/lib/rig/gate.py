@@ -383,8 +383,8 @@ class Gate:
         return answer.json()
 
     def mark(self):
-        """How much of the log there is now, in whole lines: a line in the midst of being written may
-        be seen in part. For logs(since=…) and wait_logs(since=…)."""
+        """How much of the log there is now, in whole lines: one that is being written may be seen
+        in part. For logs(since=…) and wait_logs(since=…)."""
         return self.stdout_path.read_bytes().rfind(b"\n") + 1
 
     def logs(self, since=0):

@@ -39,8 +39,8 @@ class Watch:
 
 
 class Patience:
-    """So many seconds of a waiting that goes on: time in which the waiting itself stood still, as on
-    a machine that was halted, does not count."""
+    """So many seconds of a waiting that goes on: time in which the waiting itself stood still, as
+    on a machine that was halted, does not count."""
 
     STEP_MOST = 0.5
 

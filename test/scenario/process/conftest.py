@@ -7,6 +7,7 @@ callers that notices every connection that fails.
     k.says("text")                               waits until stderr has it
     with k.crowd() as crowd: …                   callers all the time; crowd.failures at the end
 """
+import contextlib
 import os
 import pathlib
 import re
@@ -40,6 +41,15 @@ def eventually(what, within=PATIENCE):
             return value
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
+
+
+def descriptors(pid):
+    """What its descriptors are; one may be closed while we look."""
+    names = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return names
 
 
 def is_alive(pid):

@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from .conftest import descriptors
+
 
 def put(k, path):
     """As a package manager does: another file under the same name."""
@@ -218,10 +220,9 @@ def test_upgrade_and_renewal_can_be_asked_for_through_the_data_process(keeper, e
 def test_a_keeper_leaks_nothing_over_upgrades_and_crashes(keeper, eventually):
     k = keeper("listen @port@", "listen @unix@", "cells")
 
-    def descriptors():
-        return sorted(os.readlink(f"/proc/{k.pid}/fd/{fd}").split(":")[0]
-                      for fd in os.listdir(f"/proc/{k.pid}/fd"))
-    before = descriptors()
+    def held():
+        return sorted(name.split(":")[0] for name in descriptors(k.pid))
+    before = held()
     for _ in range(4):
         data = k.data
         k.stderr_path.write_text("")
@@ -230,4 +231,4 @@ def test_a_keeper_leaks_nothing_over_upgrades_and_crashes(keeper, eventually):
         k.signal(signal.SIGKILL, k.data)
         k.ask()
         assert eventually(lambda: len(k.children()) == 1)
-    assert eventually(lambda: descriptors() == before), (before, descriptors())
+    assert eventually(lambda: held() == before), (before, held())

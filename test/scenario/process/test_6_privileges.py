@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+from .conftest import descriptors
+
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 NOBODY = 65534
 NO_CORE = {"CORE_DUMPS": None}
@@ -140,7 +142,7 @@ def test_stray_descriptors_do_not_reach_the_data_process(keeper):
     os.set_inheritable(write, True)
     k = keeper("listen @port@", popen={"close_fds": False})
     os.close(write)
-    names = [os.readlink(f"/proc/{k.data}/fd/{fd}") for fd in os.listdir(f"/proc/{k.data}/fd")]
+    names = descriptors(k.data)
     assert not [name for name in names if name.startswith("pipe:")]
     os.close(read)
 
