@@ -40,11 +40,11 @@ def test_a_data_process_that_always_crashes_at_first_ends_the_gate(run):
 def test_a_taken_port_is_exit_71_and_says_who_has_it(run):
     port = free_port()
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import socket,sys,time;s=socket.socket();"
-         f"s.bind(('127.0.0.1',{port}));s.listen();print(flush=True);time.sleep(60)"],
+        [sys.executable, "-c", "import socket,time;"
+         f"s=socket.create_server(('127.0.0.1',{port}));print(flush=True);time.sleep(60)"],
         stdout=subprocess.PIPE)
     try:
-        holder.stdout.readline()
+        assert holder.stdout.readline()
         code, text = run("listen @port@", port=port)
     finally:
         holder.kill()
