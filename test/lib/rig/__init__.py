@@ -4,6 +4,7 @@ Fixtures (rig/fixtures.py):
 
     server(...)   starts a recording upstream        → Server   (rig/server.py)
     gate(...)     starts the real binary             → Gate     (rig/gate.py)
+    Deaf()        who takes no connection and refuses none
     raw(port)     a socket that sends exact bytes    → Raw      (rig/client.py)
     Watch()       time, whoever else has the machine (rig/pace.py)
     wait_until()  what is to come about, in a while  (rig/pace.py)
@@ -32,9 +33,9 @@ from .faults import Allocations, SmallDisk, Syscalls
 from .gate import Gate
 from .http1 import Head, ProtocolFault, request
 from .pace import Patience, Watch, wait_until
-from .server import Server, close, half_close, hold, reset, wait
+from .server import Deaf, Server, close, half_close, hold, reset, wait
 from .traffic import Traffic
 
-__all__ = ["Allocations", "Door", "Gate", "Head", "Patience", "ProtocolFault", "Raw", "Response",
-           "Server", "SmallDisk", "Syscalls", "Traffic", "Watch", "close", "half_close", "hold",
-           "http1", "request", "reset", "wait", "wait_until"]
+__all__ = ["Allocations", "Deaf", "Door", "Gate", "Head", "Patience", "ProtocolFault", "Raw",
+           "Response", "Server", "SmallDisk", "Syscalls", "Traffic", "Watch", "close", "half_close",
+           "hold", "http1", "request", "reset", "wait", "wait_until"]

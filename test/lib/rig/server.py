@@ -356,3 +356,29 @@ class Server:
             assert not self.bytes, f"an upstream that must see nothing saw: {self.bytes[:99]}"
         if not self.lenient:
             assert not self.faults, f"the gate spoke bad HTTP/1.1 upstream: {self.faults}"
+
+
+class Deaf:
+    """Listens, and has no room for one more connection: who comes waits."""
+
+    def __init__(self, host="127.0.0.1", port=0):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.listener = socket.socket(family, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((host, port))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        self.waiting = []
+        while len(self.waiting) < 10:
+            one = socket.socket(family, socket.SOCK_STREAM)
+            one.settimeout(0.2)
+            self.waiting.append(one)
+            try:
+                one.connect((host, self.port))
+            except TimeoutError:
+                return
+
+    def close(self):
+        for one in (self.listener, *self.waiting):
+            one.close()

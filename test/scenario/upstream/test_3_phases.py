@@ -5,7 +5,6 @@ import concurrent.futures
 import os
 import random
 import re
-import socket
 import threading
 import time
 
@@ -17,37 +16,12 @@ OK = rig.http1.response(200, b"ok")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
 
 
-class Deaf:
-    """Listens, and has no room for one more connection: who comes waits."""
-
-    def __init__(self, host="127.0.0.1", port=0):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.listener = socket.socket(family, socket.SOCK_STREAM)
-        self.listener.bind((host, port))
-        self.listener.listen(0)
-        self.port = self.listener.getsockname()[1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
-        self.waiting = []
-        while len(self.waiting) < 10:
-            one = socket.socket(family, socket.SOCK_STREAM)
-            one.settimeout(0.2)
-            self.waiting.append(one)
-            try:
-                one.connect((host, self.port))
-            except TimeoutError:
-                return
-
-    def close(self):
-        for one in (self.listener, *self.waiting):
-            one.close()
-
-
 @pytest.fixture
 def deaf():
     made = []
 
     def make(*arguments):
-        made.append(Deaf(*arguments))
+        made.append(rig.Deaf(*arguments))
         return made[-1]
     yield make
     for one in made:

@@ -186,26 +186,6 @@ def test_O292_name_servers_may_be_gone_for_long(gate, server, names):
     assert g.metrics().value("gatehouse_dns_lookups_total", result="failed") > 0
 
 
-class Deaf:
-    """Takes no connection and refuses none."""
-
-    def __init__(self, host, port):
-        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-        self.listener.bind((host, port))
-        self.listener.listen(0)
-        self.waiting = []
-        for _ in range(4):
-            one = socket.socket(self.listener.family)
-            one.setblocking(False)
-            one.connect_ex((host, port))
-            self.waiting.append(one)
-        time.sleep(0.05)
-
-    def close(self):
-        for one in (self.listener, *self.waiting):
-            one.close()
-
-
 class OnSix(http.server.ThreadingHTTPServer):
     """A plain server on ::1."""
     address_family = socket.AF_INET6
@@ -234,7 +214,7 @@ class OnSix(http.server.ThreadingHTTPServer):
 def test_a_family_that_is_broken_costs_a_quarter_of_a_second(gate, server, names, broken):
     good = server() if broken == "::1" else None
     port = good.port if good else free_port()
-    deaf = Deaf(broken, port)
+    deaf = rig.Deaf(broken, port)
     six = None if good else OnSix(port)
     try:
         ns = names({"up.test": [("127.0.0.1", 60), ("::1", 60)]})
