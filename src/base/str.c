@@ -211,17 +211,14 @@ static size_t digits_of(uint64_t value)
         return count + (value >= 10) + (value >= 100) + (value >= 1000);
 }
 
-void text_u64(struct text *text, uint64_t value)
+char *u64_put(char *at, uint64_t value)
 {
         if (value < 10) {
-                text_char(text, (char)('0' + value));
-                return;
+                *at = (char)('0' + value);
+                return at + 1;
         }
-        size_t count = digits_of(value);
-        if (!text_room(text, count))
-                return;
-        text->len += count;
-        char *at = text->at + text->len;
+        char *end = at + digits_of(value);
+        at = end;
         for (; value >= 100; value /= 100) {
                 at -= 2;
                 memcpy(at, pairs + value % 100 * 2, 2);
@@ -230,6 +227,13 @@ void text_u64(struct text *text, uint64_t value)
                 memcpy(at - 2, pairs + value * 2, 2);
         else
                 at[-1] = (char)('0' + value);
+        return end;
+}
+
+void text_u64(struct text *text, uint64_t value)
+{
+        if (text_room(text, digits_of(value)))
+                text->len = (size_t)(u64_put(text->at + text->len, value) - text->at);
 }
 
 void text_i64(struct text *text, int64_t value)

@@ -152,7 +152,7 @@ static inline void text_put(struct text *text, struct str s)
 /* The same for texts that are short as a rule: two words that overlap cost less than a call. */
 static always_inline char *copy_short(char *to, const char *from, size_t len)
 {
-        if (len > 256 || len < 4) {
+        if (len > 256) {
                 memcpy(to, from, len);
         } else if (len >= 16) {
                 char piece[16];
@@ -166,10 +166,14 @@ static always_inline char *copy_short(char *to, const char *from, size_t len)
                 uint64_t first = load_u64(from), last = load_u64(from + len - 8);
                 memcpy(to, &first, 8);
                 memcpy(to + len - 8, &last, 8);
-        } else {
+        } else if (len >= 4) {
                 uint32_t first = load_u32(from), last = load_u32(from + len - 4);
                 memcpy(to, &first, 4);
                 memcpy(to + len - 4, &last, 4);
+        } else if (len > 0) {
+                to[0] = from[0];
+                to[len / 2] = from[len / 2];
+                to[len - 1] = from[len - 1];
         }
         return to + len;
 }
@@ -180,6 +184,10 @@ static inline void text_char(struct text *text, char c)
                 text->at[text->len++] = c;
 }
 
+enum { U64_DIGITS_MAX = 20 };
+
+/* In decimal; where `at` points there is room for U64_DIGITS_MAX. Returns the end. */
+char *u64_put(char *at, uint64_t value);
 void text_u64(struct text *text, uint64_t value);
 void text_i64(struct text *text, int64_t value);
 /* value / 10^places, places at most 18, without zeros at the end: 2100000 and 9 are 0.0021. */

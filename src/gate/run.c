@@ -64,6 +64,12 @@ static bool is_faulty(const struct exchange *ex, const struct trip *trip)
         return is_new && ex->reason != REASON_none && trip->step != STEP_FINISH;
 }
 
+static void note_step(struct trail *trail, enum step step)
+{
+        if (trail->len < TRAIL_MAX && (trail->len == 0 || trail->at[trail->len - 1] != step))
+                trail->at[trail->len++] = (uint8_t)step;
+}
+
 static void gate_run(struct exchange *ex)
 {
         struct trip *trip = ex->trip;
@@ -71,9 +77,7 @@ static void gate_run(struct exchange *ex)
         do {
                 if (is_faulty(ex, trip))
                         interrupt(ex, trip);
-                if (trip->trail_len < TRAIL_MAX &&
-                    (trip->trail_len == 0 || trip->trail[trip->trail_len - 1] != trip->step))
-                        trip->trail[trip->trail_len++] = (uint8_t)trip->step;
+                note_step(&trip->trail, trip->step);
                 onward = steps[trip->step](ex, trip);
         } while (onward == ONWARD_NEXT);
 }

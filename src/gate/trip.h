@@ -6,6 +6,7 @@
 #include "gate/ex.h"
 #include "gate/route.h"
 #include "gate/snapshot.h"
+#include "gate/trail.h"
 #include "gate/upstream.h"
 #include "gate/worker.h"
 #include "io/timer.h"
@@ -30,7 +31,7 @@ enum step {
                 STEP_COUNT
 };
 
-enum { TRAIL_MAX = 48, ANSWER_FIELDS = 8 };
+enum { ANSWER_FIELDS = 8 };
 
 /* What a step says: the next one is set, it must wait, or it was the last. */
 enum onward { ONWARD_NEXT, ONWARD_WAIT, ONWARD_DONE };
@@ -98,8 +99,7 @@ struct trip {
         bool is_own;    /* the answer is the gateway's */
         bool is_ask;    /* a question of a policy: no routing, no record */
         bool is_ending; /* a failure is being answered */
-        uint8_t trail_len;
-        uint8_t trail[TRAIL_MAX];
+        struct trail trail;
         struct pin *pin;
         const struct snapshot *snapshot;
         const struct route *route;

@@ -5,7 +5,7 @@
 /* Of the hash of a configuration: enough to tell those of one gate apart. */
 enum { CONFIG_DIGITS = 16 };
 
-enum { STEPS_TEXT_MAX = 512, NAMES_TEXT_MAX = 512 };
+enum { NAMES_TEXT_MAX = 512 };
 
 static const struct str step_names[] = {
 #define STEP(id, name, text) S_INIT(#name),
@@ -33,17 +33,33 @@ static void put_asked(const struct trip *trip, struct text *text)
 }
 
 /* "route request(cors auth) pick send await response relay finish" */
-static struct str steps_text(struct exchange *ex, const struct trip *trip)
+static void write_trail(const struct trip *trip, struct trail_text *to)
 {
-        struct text text = text_over(arena_alloc(&ex->arena, STEPS_TEXT_MAX), STEPS_TEXT_MAX);
-        for (unsigned i = 0; i < trip->trail_len; i++) {
+        struct text text = text_over(to->text, sizeof to->text);
+        for (unsigned i = 0; i < trip->trail.len; i++) {
                 if (i > 0)
                         text_char(&text, ' ');
-                text_put(&text, step_names[trip->trail[i]]);
-                if (trip->trail[i] == STEP_REQUEST)
+                text_put(&text, step_names[trip->trail.at[i]]);
+                if (trip->trail.at[i] == STEP_REQUEST)
                         put_asked(trip, &text);
         }
-        return text_str(&text);
+        to->snapshot = trip->snapshot->number;
+        to->route = trip->route;
+        to->trail = trip->trail;
+        to->asked = trip->walk.begun;
+        to->len = (uint16_t)text.len;
+}
+
+/* Valid until the next one is asked for. */
+static struct str trail_text(struct worker *worker, const struct trip *trip)
+{
+        struct trail_text *last = &worker->trail;
+        bool is_same = last->snapshot == trip->snapshot->number && last->route == trip->route &&
+                       last->asked == trip->walk.begun && last->trail.len == trip->trail.len &&
+                       memcmp(last->trail.at, trip->trail.at, trip->trail.len) == 0;
+        if (!is_same)
+                write_trail(trip, last);
+        return str_from(last->text, last->len);
 }
 
 static struct str hex(struct exchange *ex, const uint8_t *bytes, size_t len)
@@ -135,7 +151,7 @@ void witness(struct exchange *ex, struct trip *trip)
                 .trace_id = hex(ex, trip->ids.trace.id, sizeof trip->ids.trace.id),
                 .span_id = hex(ex, trip->ids.span, sizeof trip->ids.span),
                 .config = str_first(trip->snapshot->hash, CONFIG_DIGITS),
-                .steps = steps_text(ex, trip),
+                .steps = trail_text(worker, trip),
         };
         worker_record(worker, &record);
 }

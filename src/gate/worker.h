@@ -6,6 +6,7 @@
 #include "gate/bucket.h"
 #include "gate/pin.h"
 #include "gate/snapshot.h"
+#include "gate/trail.h"
 #include "http/exchange.h"
 #include "record/record.h"
 
@@ -30,10 +31,11 @@ struct worker {
         uint32_t lane_cap;
         char date[32]; /* Date field of this second */
         uint64_t date_second;
-        struct task turn;  /* at the end of every turn: newer snapshot, roster */
-        struct timer trim; /* gives back memory that a burst left behind */
-        struct task tally; /* behind that, once what ended in it is buried: counts */
-        struct mail news;  /* at the start of a turn: there is a newer snapshot */
+        struct trail_text trail; /* of the last exchange */
+        struct task turn;        /* at the end of every turn: newer snapshot, roster */
+        struct timer trim;       /* gives back memory that a burst left behind */
+        struct task tally;       /* behind that, once what ended in it is buried: counts */
+        struct mail news;        /* at the start of a turn: there is a newer snapshot */
         _Atomic bool is_news_posted;
         _Atomic bool is_drained;
 };

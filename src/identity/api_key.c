@@ -7,7 +7,15 @@
 struct conf {
         struct str header;
         bool bearer;
+        enum name name; /* of header */
 };
+
+static void prepare(const struct prepare *prepare, void *c)
+{
+        struct conf *conf = c;
+        (void)prepare;
+        conf->name = name_find(conf->header);
+}
 
 /* The token of `Authorization: Bearer …`; STR_NONE when it is another scheme. */
 static struct str bearer_token(const struct fields *fields)
@@ -21,7 +29,7 @@ static struct str bearer_token(const struct fields *fields)
 
 static struct str header_key(struct exchange *ex, const struct conf *conf)
 {
-        const struct field *field = fields_find(ex_request_fields(ex), conf->header);
+        const struct field *field = fields_find_as(ex_request_fields(ex), conf->name, conf->header);
         return field == NULL ? STR_NONE : field->value;
 }
 
@@ -78,7 +86,8 @@ static void hide(struct exchange *ex, const void *c)
         bool is_ours = key.ptr == NULL || str_eq_secret(key, token);
         if (token.ptr != NULL && is_ours)
                 fields_remove_known(fields, NAME_authorization);
-        fields_remove(fields, conf->header);
+        if (key.ptr != NULL)
+                fields_remove_as(fields, conf->name, conf->header);
 }
 
 static const struct setting settings[] = {
@@ -97,6 +106,7 @@ static const struct shape shape = {
 const struct proof proof_api_key = {
         .shape = &shape,
         .challenge = "ApiKey realm=\"gate\", header=\"X-API-Key\"",
+        .prepare = prepare,
         .try = try,
         .hide = hide,
 };

@@ -165,6 +165,7 @@ enum err journal_open(struct journal *journal, struct str target, const struct l
         enum err err = ERR_ok;
         journal_turn(journal);
         journal->look = *look;
+        journal->look.moment = &journal->moment;
         if (look->style != LINE_OFF && is_open_at(journal, target))
                 return journal->outlet.error;
         close_outlet(journal);

@@ -39,6 +39,7 @@ struct journal {
         struct outlet outlet;
         bool has_outlet;
         struct line_look look;
+        struct date_memo moment;
         struct list followers;
         unsigned follower_count;
         uint64_t follower_dropped, flood_dropped;

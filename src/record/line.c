@@ -3,7 +3,6 @@
 
 #include "http/message.h"
 #include "io/addr.h"
-#include "wire/date.h"
 
 struct str line_severity(const struct record *record)
 {
@@ -15,86 +14,120 @@ struct str line_severity(const struct record *record)
 
 /* ---- JSON ---- */
 
-struct json_line {
-        struct text *text;
+/* Writes where there is room for all that may come: see json_most. */
+struct pen {
+        char *at;
         bool is_plain; /* no text of this record needs an escape */
 };
 
-/* Each begins with its comma and its key, which are one piece: `,"http.route":`. */
-static always_inline void json_SAFE(struct json_line *out, struct str key, struct str value)
+/* Room that a value takes at most, but for texts of the record; the quotes are counted. */
+enum {
+        ESCAPE_MOST = 6, /* bytes for one of a text */
+        ROOM_TEXT = 2,
+        ROOM_OTHER_METHOD = ROOM_TEXT,
+        ROOM_METHOD = ROOM_TEXT + 6,
+        ROOM_VERSION = ROOM_TEXT + 3,
+        ROOM_SAFE = ROOM_TEXT + 48,
+        ROOM_NUMBER = U64_DIGITS_MAX,
+        ROOM_COUNT = ROOM_NUMBER,
+        ROOM_STATUS = ROOM_NUMBER,
+        ROOM_DURATION = U64_DIGITS_MAX + 2,
+        ROOM_SECONDS = ROOM_DURATION,
+        ROOM_ADDRESS = ROOM_TEXT + 46,
+};
+
+static always_inline void pen_put(struct pen *pen, struct str s)
 {
-        struct text *text = out->text;
-        if (value.len == 0 || !text_room(text, key.len + value.len + 2))
-                return;
-        char *at = copy_short(text->at + text->len, key.ptr, key.len);
-        *at++ = '"';
-        at = copy_short(at, value.ptr, value.len);
-        *at++ = '"';
-        text->len = (size_t)(at - text->at);
+        pen->at = copy_short(pen->at, s.ptr, s.len);
 }
 
-static always_inline void json_TEXT(struct json_line *out, struct str key, struct str value)
+static void put_escaped(struct pen *pen, struct str value)
 {
-        if (out->is_plain) {
-                json_SAFE(out, key, value);
-                return;
-        }
+        struct text text = text_over(pen->at, value.len * ESCAPE_MOST);
+        text_json(&text, value);
+        pen->at += text.len;
+}
+
+static always_inline void put_content(struct pen *pen, struct str value)
+{
+        if (likely(pen->is_plain))
+                pen_put(pen, value);
+        else
+                put_escaped(pen, value);
+}
+
+/* Each begins with its comma and its key, which are one piece: `,"http.route":`. */
+static always_inline void json_TEXT(struct pen *pen, struct str key, struct str value)
+{
         if (value.len == 0)
                 return;
-        text_put(out->text, key);
-        text_char(out->text, '"');
-        text_json(out->text, value);
-        text_char(out->text, '"');
+        pen_put(pen, key);
+        *pen->at++ = '"';
+        put_content(pen, value);
+        *pen->at++ = '"';
 }
 
-static void json_METHOD(struct json_line *out, struct str key, struct str value)
+static always_inline void json_SAFE(struct pen *pen, struct str key, struct str value)
+{
+        struct pen safe = {pen->at, true};
+        json_TEXT(&safe, key, value);
+        pen->at = safe.at;
+}
+
+static always_inline void json_METHOD(struct pen *pen, struct str key, struct str value)
 {
         if (value.len > 0 && method_find(value) == METHOD_OTHER)
                 value = S("_OTHER");
-        json_TEXT(out, key, value);
+        json_TEXT(pen, key, value);
 }
 
-static void json_OTHER_METHOD(struct json_line *out, struct str key, struct str value)
+static always_inline void json_OTHER_METHOD(struct pen *pen, struct str key, struct str value)
 {
         if (method_find(value) == METHOD_OTHER)
-                json_TEXT(out, key, value);
+                json_TEXT(pen, key, value);
 }
 
-static void json_NUMBER(struct json_line *out, struct str key, uint64_t value)
+static always_inline void json_NUMBER(struct pen *pen, struct str key, uint64_t value)
 {
-        text_put(out->text, key);
-        text_u64(out->text, value);
+        pen_put(pen, key);
+        pen->at = u64_put(pen->at, value);
 }
 
-static void json_COUNT(struct json_line *out, struct str key, uint64_t value)
+static always_inline void json_COUNT(struct pen *pen, struct str key, uint64_t value)
 {
         if (value > 0)
-                json_NUMBER(out, key, value);
+                json_NUMBER(pen, key, value);
 }
 
-static void json_STATUS(struct json_line *out, struct str key, uint64_t value)
+static always_inline void json_STATUS(struct pen *pen, struct str key, uint64_t value)
 {
-        json_COUNT(out, key, value);
+        json_COUNT(pen, key, value);
 }
 
-static void json_DURATION(struct json_line *out, struct str key, uint64_t ns)
+static always_inline void json_DURATION(struct pen *pen, struct str key, uint64_t ns)
 {
-        text_put(out->text, key);
-        text_decimal(out->text, ns, 9);
+        struct text text;
+        pen_put(pen, key);
+        text = text_over(pen->at, ROOM_DURATION);
+        text_decimal(&text, ns, 9);
+        pen->at += text.len;
 }
 
-static void json_SECONDS(struct json_line *out, struct str key, uint64_t ns)
+static always_inline void json_SECONDS(struct pen *pen, struct str key, uint64_t ns)
 {
         if (ns > 0)
-                json_DURATION(out, key, ns);
+                json_DURATION(pen, key, ns);
 }
 
-static void json_ADDRESS(struct json_line *out, struct str key, const uint8_t *address)
+static always_inline void json_ADDRESS(struct pen *pen, struct str key, const uint8_t *address)
 {
-        text_put(out->text, key);
-        text_char(out->text, '"');
-        addr_put_bytes(out->text, address);
-        text_char(out->text, '"');
+        struct text text;
+        pen_put(pen, key);
+        text = text_over(pen->at, ROOM_ADDRESS);
+        text_char(&text, '"');
+        addr_put_bytes(&text, address);
+        text_char(&text, '"');
+        pen->at += text.len;
 }
 
 static struct str version_text(uint8_t version)
@@ -102,51 +135,86 @@ static struct str version_text(uint8_t version)
         return version == 10 ? S("1.0") : version == 11 ? S("1.1") : version == 20 ? S("2") : S("");
 }
 
-static void json_VERSION(struct json_line *out, struct str key, uint8_t version)
+static always_inline void json_VERSION(struct pen *pen, struct str key, uint8_t version)
 {
-        json_SAFE(out, key, version_text(version));
+        json_SAFE(pen, key, version_text(version));
 }
 
 /* "GET /orders/{id} 200": never the path, so that equal requests have equal bodies. */
-static void put_body(struct text *out, const struct record *record)
+static void put_body(struct pen *pen, const struct record *record)
 {
         const struct record_request *request = &record->request;
         if (request->method.len > 0)
-                text_json(out, request->method);
+                put_content(pen, request->method);
         else
-                text_char(out, '-');
+                *pen->at++ = '-';
         if (request->route.len > 0) {
-                text_char(out, ' ');
-                text_json(out, request->route);
+                *pen->at++ = ' ';
+                put_content(pen, request->route);
         }
-        text_char(out, ' ');
+        *pen->at++ = ' ';
         if (record->status > 0)
-                text_u64(out, record->status);
+                pen->at = u64_put(pen->at, record->status);
         else
-                text_put(out, reason_token(record->reason));
+                pen_put(pen, reason_token(record->reason));
 }
 
-static void put_json(struct text *out, const struct record *record)
+static void put_timestamp(struct pen *pen, const struct line_look *look,
+                          const struct record *record)
 {
-        struct json_line line = {out, record->is_plain};
-        text_put(out, S("{\"timestamp\":\""));
-        date_write_rfc3339((int64_t)(record->wall / 1000000), out);
-        text_put(out, S("\",\"severity_text\":\""));
-        text_put(out, line_severity(record));
-        text_put(out, S("\",\"body\":\""));
-        put_body(out, record);
-        text_char(out, '"');
-        json_TEXT(&line, S(",\"trace_id\":"), record->trace.trace_id);
-        json_TEXT(&line, S(",\"span_id\":"), record->trace.span_id);
-        text_put(out, S(",\"attributes\":"));
-        size_t first = out->len;
-#define LINE(name, kind, value, help) json_##kind(&line, S(",\"" name "\":"), value);
+        struct text text = text_over(pen->at, DATE_RFC3339_LENGTH);
+        int64_t ms = (int64_t)(record->wall / 1000000);
+        if (look->moment != NULL)
+                date_write_again(look->moment, ms, &text);
+        else
+                date_write_rfc3339(ms, &text);
+        pen->at += text.len;
+}
+
+/* What stands around the attributes: the moment, the severity, the body, two ids. */
+enum { FRAME_MOST = 256 };
+
+#define LINE(name, kind, value, help) +sizeof(",\"" name "\":") - 1 + ROOM_##kind
+enum {
+        ATTRIBUTES_MOST = 0
+#include "record/line.def"
+};
+#undef LINE
+
+/* Most that the line may take. Of a text that stands in it twice, twice. */
+static size_t json_most(const struct record *record)
+{
+        const struct record_request *request = &record->request;
+        size_t texts = request->method.len * 2 + request->route.len;
+#define TEXT(member, max) texts += record->member.len;
+        RECORD_TEXTS(TEXT)
+#undef TEXT
+        return FRAME_MOST + ATTRIBUTES_MOST + texts * (record->is_plain ? 1 : ESCAPE_MOST);
+}
+
+static void put_json(struct text *out, const struct line_look *look, const struct record *record)
+{
+        if (!text_room(out, json_most(record)))
+                return;
+        struct pen pen = {out->at + out->len, record->is_plain};
+        pen_put(&pen, S("{\"timestamp\":\""));
+        put_timestamp(&pen, look, record);
+        pen_put(&pen, S("\",\"severity_text\":\""));
+        pen_put(&pen, line_severity(record));
+        pen_put(&pen, S("\",\"body\":\""));
+        put_body(&pen, record);
+        *pen.at++ = '"';
+        json_TEXT(&pen, S(",\"trace_id\":"), record->trace.trace_id);
+        json_TEXT(&pen, S(",\"span_id\":"), record->trace.span_id);
+        pen_put(&pen, S(",\"attributes\":"));
+        char *first = pen.at;
+#define LINE(name, kind, value, help) json_##kind(&pen, S(",\"" name "\":"), value);
 #include "record/line.def"
 #undef LINE
-        text_put(out, S("}}\n"));
         /* Some attributes are always there: the comma of the first one begins the object. */
-        if (!out->is_cut)
-                out->at[first] = '{';
+        *first = '{';
+        pen_put(&pen, S("}}\n"));
+        out->len = (size_t)(pen.at - out->at);
 }
 
 /* ---- text ---- */
@@ -386,7 +454,7 @@ void line_put(struct text *out, const struct line_look *look, const struct recor
         case LINE_OFF:
                 return;
         case LINE_JSON:
-                put_json(out, record);
+                put_json(out, look, record);
                 return;
         case LINE_TEXT:
                 put_text(out, look, record);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "record/record.h"
+#include "wire/date.h"
 
 enum line_style { LINE_OFF, LINE_JSON, LINE_TEXT, LINE_CLF };
 
@@ -15,7 +16,8 @@ enum {
 
 struct line_look {
         enum line_style style;
-        bool has_colour; /* of text only */
+        bool has_colour;          /* of text only */
+        struct date_memo *moment; /* of JSON only; NULL: each date is worked out */
 };
 
 /* Writes the line with its end. `out` has room for LINE_SIZE_MAX bytes, or may be cut. */

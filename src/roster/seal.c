@@ -9,7 +9,12 @@
 
 #include "base/check.h"
 
-enum { FIND_SIZE = 16, MAC_KEY_SIZE = SEAL_SECRET_SIZE - FIND_SIZE, BLOCK = 64 };
+enum {
+        FIND_SIZE = 16,
+        MAC_KEY_SIZE = SEAL_SECRET_SIZE - FIND_SIZE,
+        BLOCK = 64,
+        SHORT_MAX = BLOCK - 9
+};
 
 static_assert(sizeof(SHA256_CTX) == sizeof(((struct seal_secret *)0)->inner),
               "the state of SHA-256 fits");
@@ -46,10 +51,31 @@ struct hash128 seal_tag(const struct seal_secret *secret, struct str key)
         return hash_siphash24_128(&secret->find, key.ptr, key.len);
 }
 
+/* What is short, and that is every digest and almost every key, is one block with the end of the
+ * message in it (FIPS 180-4 5.1.1): it needs none of the buffering, which costs a tenth. */
+static void finish_short(SHA256_CTX *sha, const void *bytes, size_t len, uint8_t *ret_digest)
+{
+        uint8_t block[BLOCK] = {0};
+        uint64_t bits = (BLOCK + len) * 8;
+        memcpy(block, bytes, len);
+        block[len] = 0x80;
+        for (int i = 0; i < 8; i++)
+                block[BLOCK - 1 - i] = (uint8_t)(bits >> (8 * i));
+        SHA256_Transform(sha, block);
+        for (int i = 0; i < 8; i++) {
+                for (int k = 0; k < 4; k++)
+                        ret_digest[i * 4 + k] = (uint8_t)(sha->h[i] >> (24 - 8 * k));
+        }
+}
+
 static void finish(const uint32_t *state, const void *bytes, size_t len, uint8_t *ret_digest)
 {
         SHA256_CTX sha;
         memcpy(&sha, state, sizeof sha);
+        if (len <= SHORT_MAX) {
+                finish_short(&sha, bytes, len, ret_digest);
+                return;
+        }
         CHECK(SHA256_Update(&sha, bytes, len) == 1 && SHA256_Final(ret_digest, &sha) == 1);
 }
 

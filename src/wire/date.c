@@ -102,6 +102,22 @@ void date_write_rfc3339(int64_t ms, struct text *out)
         text_put(out, str_from(line, DATE_RFC3339_LENGTH));
 }
 
+void date_write_again(struct date_memo *memo, int64_t ms, struct text *out)
+{
+        int64_t second = ms / 1000;
+        char line[DATE_RFC3339_LENGTH];
+        if (ms < 0 || !memo->is_made || memo->second != second) {
+                struct text text = text_over(memo->text, sizeof memo->text);
+                date_write_rfc3339(ms, &text);
+                memo->second = second;
+                memo->is_made = ms >= 0;
+        }
+        memcpy(line, memo->text, sizeof line);
+        if (ms >= 0)
+                put_digits(line + 20, (unsigned)(ms % 1000), 3);
+        text_put(out, str_from(line, sizeof line));
+}
+
 /* True when s looks like form, where '0' stands for a digit and 'x' for anything. */
 static bool has_form(struct str s, struct str form)
 {

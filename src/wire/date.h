@@ -16,5 +16,14 @@ must_use enum err date_read_http(struct str s, int64_t *ret_seconds);
 /* Milliseconds since 1970 as "2026-11-20T10:00:00.000Z". */
 void date_write_rfc3339(int64_t ms, struct text *out);
 
+/* The same, where one date after the other is written and most are of the second before: `memo`
+ * begins as all zeros and is the writer's own. */
+struct date_memo {
+        int64_t second;
+        bool is_made;
+        char text[DATE_RFC3339_LENGTH];
+};
+void date_write_again(struct date_memo *memo, int64_t ms, struct text *out);
+
 /* With or without a fraction (what is below a millisecond is dropped), with Z or an offset. */
 must_use enum err date_read_rfc3339(struct str s, int64_t *ret_ms);

@@ -242,7 +242,11 @@ static bool is_named(const struct field *field, enum name id, struct str name)
 
 struct field *fields_find(const struct fields *fields, struct str name)
 {
-        enum name id = name_find(name);
+        return fields_find_as(fields, name_find(name), name);
+}
+
+struct field *fields_find_as(const struct fields *fields, enum name id, struct str name)
+{
         fields_each (field, fields) {
                 if (is_named(field, id, name))
                         return field;
@@ -331,6 +335,11 @@ void fields_set_known(struct fields *fields, enum name id, struct str value)
 unsigned fields_remove(struct fields *fields, struct str name)
 {
         return drop(fields, name_find(name), name, 0);
+}
+
+unsigned fields_remove_as(struct fields *fields, enum name id, struct str name)
+{
+        return drop(fields, id, name, 0);
 }
 
 unsigned fields_remove_known(struct fields *fields, enum name id)

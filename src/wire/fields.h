@@ -78,6 +78,9 @@ void fields_init(struct fields *fields, struct arena *arena, uint16_t cap);
 struct field *fields_get(const struct fields *fields, enum name id);
 struct field *fields_find(const struct fields *fields, struct str name);
 
+/* The same for a name of which `id` has been found before, once for many requests. */
+struct field *fields_find_as(const struct fields *fields, enum name id, struct str name);
+
 /* Value of the first field of that name; empty with NULL ptr if absent. */
 struct str fields_value(const struct fields *fields, enum name id);
 
@@ -94,6 +97,7 @@ void fields_set_known(struct fields *fields, enum name id, struct str value);
 
 /* Removes all fields of that name; returns how many there were. */
 unsigned fields_remove(struct fields *fields, struct str name);
+unsigned fields_remove_as(struct fields *fields, enum name id, struct str name);
 unsigned fields_remove_known(struct fields *fields, enum name id);
 
 /* Walks the comma-separated members of all lines of a list-valued field, in order, without empty

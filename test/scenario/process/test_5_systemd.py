@@ -16,8 +16,10 @@ def test_ready_comes_when_it_serves_and_not_before(keeper):
     time.sleep(0.3)
     with pytest.raises(AssertionError):
         k.notified.hear("READY=1", within=0.1)
+    hung, = k.children()
     k.process.kill()
     k.wait()
+    k.signal(signal.SIGKILL, hung)  # it hears nobody
     k.write("listen @port@")
     k.start()
     k.notified.hear("READY=1")

@@ -249,10 +249,57 @@ static void durations_have_three_digits(void **state)
         }
 }
 
+/* All that a record can hold is as long as it can be, but for the texts. */
+static struct record longest(enum reason reason, struct str value, bool is_plain)
+{
+        struct record record = example();
+        record.reason = reason;
+        record.duration = record.upstream = UINT64_MAX;
+        record.response_bytes = record.request.bytes = UINT64_MAX;
+        record.status = record.upstream_status = record.request.port = UINT16_MAX;
+        memset(record.request.address, 0xee, sizeof record.request.address);
+        record.is_plain = is_plain;
+#define TEXT(member, max) record.member = value;
+        RECORD_TEXTS(TEXT)
+#undef TEXT
+        return record;
+}
+
+/* Behind what there is room for stands what nobody may touch. True: the line was written. */
+static bool is_written(const struct record *record, size_t room)
+{
+        struct line_look look = {.style = LINE_JSON};
+        struct text out = text_over(memory, room);
+        memset(memory, '~', sizeof memory);
+        line_put(&out, &look, record);
+        assert_in_range(out.len, 0, room);
+        assert_true(out.is_cut ? out.len == 0 : out.len > 500);
+        for (size_t k = out.len; k < room + 100; k++)
+                assert_int_equal(memory[k], '~');
+        return !out.is_cut;
+}
+
+static void a_line_that_has_no_room_is_not_begun(void **state)
+{
+        (void)state;
+        for (unsigned reason = 0; reason < REASON_COUNT; reason++) {
+                struct record plain = longest((enum reason)reason, S("ab"), true);
+                struct record wild = longest((enum reason)reason, S("\x01\xff\""), false);
+                size_t room = 1000;
+                assert_false(is_written(&plain, room));
+                assert_false(is_written(&wild, room));
+                while (!is_written(&plain, room))
+                        room++;
+                while (!is_written(&wild, room))
+                        room++;
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_line_is_what_the_manual_shows),
+                cmocka_unit_test(a_line_that_has_no_room_is_not_begun),
                 cmocka_unit_test(a_refused_request_says_why),
                 cmocka_unit_test(severity_tells_whose_fault_it_was),
                 cmocka_unit_test(colour_is_only_where_it_is_wanted),

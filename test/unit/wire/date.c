@@ -117,12 +117,34 @@ static void moments_outside_the_years_are_clamped(void **state)
         assert_int_equal(text.len, DATE_RFC3339_LENGTH);
 }
 
+static void dates_in_a_row_are_each_what_they_are_alone(void **state)
+{
+        static const int64_t steps[] = {0,    1,        998,
+                                        1,    60000,    -60000,
+                                        -999, 86400000, -1795341600999,
+                                        -1,   -1000,    5,
+                                        995,  1,        INT64_MAX / 1000000};
+        struct date_memo memo = {0};
+        int64_t ms = 1795341600123;
+        (void)state;
+        for (size_t i = 0; i < countof(steps); i++) {
+                char one[DATE_RFC3339_LENGTH], other[DATE_RFC3339_LENGTH];
+                struct text text = text_over(one, sizeof one);
+                struct text again = text_over(other, sizeof other);
+                ms += steps[i];
+                date_write_rfc3339(ms, &text);
+                date_write_again(&memo, ms, &again);
+                assert_str_eq(text_str(&again), text_str(&text));
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(http_dates_agree_with_the_library),
                 cmocka_unit_test(other_http_dates_are_refused),
                 cmocka_unit_test(rfc3339_is_written_and_read),
+                cmocka_unit_test(dates_in_a_row_are_each_what_they_are_alone),
                 cmocka_unit_test(moments_outside_the_years_are_clamped),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
