@@ -245,23 +245,25 @@ void text_i64(struct text *text, int64_t value)
 
 void text_decimal(struct text *text, uint64_t value, unsigned places)
 {
-        char digits[20];
+        char digits[2 * U64_DIGITS_MAX];
         uint64_t one = 1;
         for (unsigned i = 0; i < places; i++)
                 one *= 10;
-        text_u64(text, value / one);
+        char *point = u64_put(digits, value / one);
         uint64_t rest = value % one;
-        if (rest == 0)
-                return;
-        unsigned left = places;
-        for (; left >= 2; left -= 2, rest /= 100)
-                memcpy(digits + left - 2, pairs + rest % 100 * 2, 2);
-        if (left == 1)
-                digits[0] = (char)('0' + rest);
-        while (digits[places - 1] == '0')
-                places--;
-        text_char(text, '.');
-        text_put(text, str_from(digits, places));
+        char *end = point;
+        if (rest > 0) {
+                unsigned left = places;
+                *point++ = '.';
+                for (; left >= 2; left -= 2, rest /= 100)
+                        memcpy(point + left - 2, pairs + rest % 100 * 2, 2);
+                if (left == 1)
+                        *point = (char)('0' + rest);
+                end = point + places;
+                while (end[-1] == '0')
+                        end--;
+        }
+        text_put(text, str_from(digits, (size_t)(end - digits)));
 }
 
 void text_hex(struct text *text, uint64_t value, unsigned digits)

@@ -104,19 +104,29 @@ bool addr_is_loopback(const struct addr *addr)
         return memcmp(bytes, &in6addr_loopback, 16) == 0;
 }
 
+static char *put_octet(char *at, unsigned octet)
+{
+        if (octet >= 100)
+                *at++ = (char)('0' + octet / 100);
+        if (octet >= 10)
+                *at++ = (char)('0' + octet / 10 % 10);
+        *at++ = (char)('0' + octet % 10);
+        return at;
+}
+
 void addr_put_bytes(struct text *text, const uint8_t bytes[16])
 {
-        char ip[INET6_ADDRSTRLEN];
-        if (is_mapped(bytes)) {
-                for (int i = 12; i < 16; i++) {
-                        if (i > 12)
-                                text_char(text, '.');
-                        text_u64(text, bytes[i]);
-                }
+        char ip[INET6_ADDRSTRLEN], *at = ip;
+        if (!is_mapped(bytes)) {
+                inet_ntop(AF_INET6, bytes, ip, sizeof ip);
+                text_put(text, str_of(ip));
                 return;
         }
-        inet_ntop(AF_INET6, bytes, ip, sizeof ip);
-        text_put(text, str_of(ip));
+        for (int i = 12; i < 16; i++) {
+                at = put_octet(at, bytes[i]);
+                *at++ = '.';
+        }
+        text_put(text, str_from(ip, (size_t)(at - ip) - 1));
 }
 
 void addr_put_ip(struct text *text, const struct addr *addr)

@@ -11,8 +11,9 @@ static void put_line(struct journal *journal, const struct record *record)
         if (!journal->has_outlet)
                 return;
         /* Most lines are short, and written where they leave from. */
-        char *place = outlet_reserve(&journal->outlet, LINE_SIZE_USUAL);
-        struct text line = text_over(place, LINE_SIZE_USUAL);
+        size_t most = line_most(&journal->look, record);
+        char *place = outlet_reserve(&journal->outlet, most);
+        struct text line = text_over(place, most);
         if (place != NULL) {
                 line_put(&line, &journal->look, record);
                 if (!line.is_cut) {

@@ -30,7 +30,7 @@ enum {
         ROOM_SAFE = ROOM_TEXT + 48,
         ROOM_NUMBER = U64_DIGITS_MAX,
         ROOM_COUNT = ROOM_NUMBER,
-        ROOM_STATUS = ROOM_NUMBER,
+        ROOM_STATUS = 5,
         ROOM_DURATION = U64_DIGITS_MAX + 2,
         ROOM_SECONDS = ROOM_DURATION,
         ROOM_ADDRESS = ROOM_TEXT + 46,
@@ -99,7 +99,7 @@ static always_inline void json_COUNT(struct pen *pen, struct str key, uint64_t v
                 json_NUMBER(pen, key, value);
 }
 
-static always_inline void json_STATUS(struct pen *pen, struct str key, uint64_t value)
+static always_inline void json_STATUS(struct pen *pen, struct str key, uint16_t value)
 {
         json_COUNT(pen, key, value);
 }
@@ -172,7 +172,7 @@ static void put_timestamp(struct pen *pen, const struct line_look *look,
 }
 
 /* What stands around the attributes: the moment, the severity, the body, two ids. */
-enum { FRAME_MOST = 256 };
+enum { FRAME_MOST = 192 };
 
 #define LINE(name, kind, value, help) +sizeof(",\"" name "\":") - 1 + ROOM_##kind
 enum {
@@ -190,6 +190,11 @@ static size_t json_most(const struct record *record)
         RECORD_TEXTS(TEXT)
 #undef TEXT
         return FRAME_MOST + ATTRIBUTES_MOST + texts * (record->is_plain ? 1 : ESCAPE_MOST);
+}
+
+size_t line_most(const struct line_look *look, const struct record *record)
+{
+        return look->style == LINE_JSON ? json_most(record) : LINE_SIZE_USUAL;
 }
 
 static void put_json(struct text *out, const struct line_look *look, const struct record *record)

@@ -11,7 +11,7 @@ enum line_style { LINE_OFF, LINE_JSON, LINE_TEXT, LINE_CLF };
 
 enum {
         LINE_SIZE_MAX = 48 * 1024, /* of one line, whatever the record holds */
-        LINE_SIZE_USUAL = 1344,    /* of most; three of them in a page */
+        LINE_SIZE_USUAL = 1344,    /* of most, where it is not known beforehand */
 };
 
 struct line_look {
@@ -19,6 +19,9 @@ struct line_look {
         bool has_colour;          /* of text only */
         struct date_memo *moment; /* of JSON only; NULL: each date is worked out */
 };
+
+/* Room in which line_put writes it, mostly: in less, a line of JSON is not even begun. */
+size_t line_most(const struct line_look *look, const struct record *record);
 
 /* Writes the line with its end. `out` has room for LINE_SIZE_MAX bytes, or may be cut. */
 void line_put(struct text *out, const struct line_look *look, const struct record *record);

@@ -32,14 +32,10 @@ void h1_put_field(struct text *text, struct str name, struct str value)
                 text->is_cut = true;
                 return;
         }
-        char *at = text->at + text->len;
-        memcpy(at, name.ptr, name.len);
-        at += name.len;
+        char *at = copy_short(text->at + text->len, name.ptr, name.len);
         *at++ = ':';
         *at++ = ' ';
-        if (value.len > 0)
-                memcpy(at, value.ptr, value.len);
-        at += value.len;
+        at = copy_short(at, value.ptr, value.len);
         *at++ = '\r';
         *at++ = '\n';
         text->len += len;
