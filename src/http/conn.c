@@ -10,7 +10,7 @@ enum { LOOK_MOST = 64 }; /* callers' conns that are looked at for one that rests
 
 static struct conn *of(struct link *link)
 {
-        return container_of(link, struct conn, tcp.link);
+        return link->owner;
 }
 
 static void on_up(struct link *link)
@@ -107,6 +107,7 @@ static struct conn *conn_make(struct http *http, bool is_front)
         if (conn == NULL)
                 return NULL;
         conn->http = http;
+        conn->link = &conn->tcp.link;
         conn->is_front = is_front;
         conn->since = loop_now(http->loop);
         task_init(&conn->task, bury);
@@ -241,6 +242,7 @@ static void accepted(struct listener *listener, int fd, const struct addr *peer)
                 forget(conn);
                 return;
         }
+        conn->tcp.link.owner = conn;
         conn_deadline(conn, entrance->limits.header_ns);
 }
 
@@ -261,6 +263,7 @@ struct conn *conn_dial(struct http *http, const struct addr *to, void *owner, en
                 *ret_err = err;
                 return NULL;
         }
+        conn->tcp.link.owner = conn;
         return conn;
 }
 

@@ -105,6 +105,7 @@ struct conn {
         uint32_t lingered;    /* bytes thrown away; of a body what the timer saw last */
         uint32_t queued;      /* what had not left at the last look of the timer */
         struct addr peer;
+        struct link *link; /* what the codec speaks on: tcp's, or that of a layer over it */
         struct link_tcp tcp;
 };
 
@@ -131,7 +132,7 @@ struct conn *conn_dial(struct http *http, const struct addr *to, void *owner, en
 
 static inline struct link *conn_link(struct conn *conn)
 {
-        return &conn->tcp.link;
+        return conn->link;
 }
 
 /* Closes at once and buries. May be called twice. Its exchange must have been let go before. */

@@ -29,7 +29,7 @@ static void close_now(struct conn *conn, bool is_abrupt)
 static bool is_begun(const struct conn *conn)
 {
         const struct h1_flow *flow = flow_of(&conn->exchange->back);
-        return flow != NULL && link_sent(&conn->tcp.link) != flow->sent;
+        return flow != NULL && link_sent(conn->link) != flow->sent;
 }
 
 /* The back cannot go on; what follows (another try, an error, a cut) is for the site to decide. */

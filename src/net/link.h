@@ -39,6 +39,7 @@ struct link_up {
 struct link {
         const struct link_ops *ops;
         const struct link_up *above;
+        void *owner; /* the layer above's own: set once the link is open */
 };
 
 /* How many bytes link_send takes now; after 0, `room` is called once there is some again. */
