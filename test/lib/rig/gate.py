@@ -35,6 +35,7 @@ ALARMS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|MemorySanit
                     r"|UndefinedBehaviorSanitizer|runtime error:|check failed|fatal signal"
                     r"|gate: out of|stack smashing|double free|malloc\(\)|free\(\):")
 START_SECONDS = float(os.environ.get("GATE_START_SECONDS", "15"))
+STOP_SECONDS = 25.0  # a busy disk holds up the last lines; a drain that does not end takes 30
 SANITIZERS = {
     "ASAN_OPTIONS": "abort_on_error=0:exitcode=99:detect_stack_use_after_return=1:"
                     "verify_asan_link_order=0:handle_abort=1",
@@ -249,7 +250,7 @@ class Gate:
     def signal(self, number):
         self.process.send_signal(number)
 
-    def wait_exit(self, within=10.0):
+    def wait_exit(self, within=STOP_SECONDS):
         patience = Patience(within)
         pause = 0.0005
         while self.process.poll() is None:
@@ -284,7 +285,7 @@ class Gate:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def stop(self, within=10.0):
+    def stop(self, within=STOP_SECONDS):
         """SIGTERM, then the exit status."""
         for connection in self.connections:
             connection.close()

@@ -230,7 +230,7 @@ def test_a_reload_is_waited_for(running, upstream):
 def test_stop_waits_for_the_end(running):
     run = running.command("stop")
     assert run.returncode == 0 and "stopped" in run.stderr
-    assert running.wait_exit(3) == 0
+    assert running.wait_exit(20) == 0
 
 
 def test_stop_waits_for_what_is_under_way_unless_told_to_break_it_off(gate, server):
@@ -242,7 +242,7 @@ def test_stop_waits_for_what_is_under_way_unless_told_to_break_it_off(gate, serv
     assert run.returncode == 75 and "--now" in run.stderr
     run = g.command("stop", "--now")
     assert run.returncode == 0, run.stderr
-    assert g.wait_exit(5) == 143
+    assert g.wait_exit(20) == 143
     c.close()
 
 
@@ -254,7 +254,7 @@ def test_drain_begins_and_does_not_wait(gate, server):
     assert g.command("drain").returncode == 0
     assert g.process.poll() is None
     assert c.read().body == b"late"
-    assert g.wait_exit(5) == 0
+    assert g.wait_exit(20) == 0
 
 
 # upgrade

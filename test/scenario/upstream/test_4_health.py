@@ -227,7 +227,7 @@ def test_Q339_a_drain_ends_all_in_order(gate, server):
         answer = c.read()
         assert (answer.status, answer.body, answer.keep_alive) == (200, b"ok", False)
         c.expect_closed()
-    assert g.wait_exit(5) == 0
+    assert g.wait_exit(20) == 0
     assert all(r.complete for r in s.requests)
 
 
@@ -240,7 +240,7 @@ def test_Q339_what_does_not_end_is_ended_and_said(gate, server):
     time.sleep(0.1)
     watch = rig.Watch()
     g.signal(signal.SIGTERM)
-    assert g.wait_exit(5) == 0
+    assert g.wait_exit(20) == 0
     assert 0.5 < watch.wall and watch.own < 3
     line, = g.logs()
     assert line.reason == "draining"
