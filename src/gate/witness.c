@@ -43,7 +43,7 @@ static void write_trail(const struct trip *trip, struct trail_text *to)
                 if (trip->trail.at[i] == STEP_REQUEST)
                         put_asked(trip, &text);
         }
-        to->snapshot = trip->snapshot->number;
+        to->snapshot = trip->pin->number;
         to->route = trip->route;
         to->trail = trip->trail;
         to->asked = trip->walk.begun;
@@ -54,7 +54,7 @@ static void write_trail(const struct trip *trip, struct trail_text *to)
 static struct str trail_text(struct worker *worker, const struct trip *trip)
 {
         struct trail_text *last = &worker->trail;
-        bool is_same = last->snapshot == trip->snapshot->number && last->route == trip->route &&
+        bool is_same = last->snapshot == trip->pin->number && last->route == trip->route &&
                        last->asked == trip->walk.begun && last->trail.len == trip->trail.len &&
                        memcmp(last->trail.at, trip->trail.at, trip->trail.len) == 0;
         if (!is_same)

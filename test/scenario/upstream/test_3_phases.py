@@ -124,11 +124,12 @@ def test_Q331_an_answer_without_end_takes_no_memory(gate, server):
             yield piece
     s = server((endless(),))
     g = gate(upstream=s, records=False)
-    c, before = rig.Raw(g.port, rcvbuf=8192, keep=False), g.memory()
+    c, before = g.raw(rcvbuf=8192, keep=False), g.memory()
     c.send(rig.request("GET", "/"))
     c.read_some(1)
     time.sleep(0.5)
-    assert g.memory() - before < 2 << 20
+    # What the address sanitizer frees it keeps for a while.
+    assert g.memory() - before < (8 << 20 if g.is_sanitized else 2 << 20)
     c.reset()
     deadline = time.monotonic() + 3
     while g.metrics().value("http_server_active_requests") and time.monotonic() < deadline:
