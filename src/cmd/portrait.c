@@ -81,6 +81,10 @@ static void put_doors(struct portrait *portrait)
                 struct text count = text_grow(portrait->arena, 32);
                 if (rules->trusted_proxies.count > 0)
                         text_format(&count, "%zu networks", (size_t)rules->trusted_proxies.count);
+                if (rules->introduction != INTRODUCTION_OFF)
+                        text_format(&count, ", PROXY header %s",
+                                    rules->introduction == INTRODUCTION_REQUIRED ? "required"
+                                                                                 : "optional");
                 const struct str cells[] = {
                         rules->name,
                         arena_format(portrait->arena, STR_FMT ":%u",

@@ -234,9 +234,27 @@ static void check_hosts(struct check *check)
         }
 }
 
+/* Whoever may say that he is somebody else must be somebody we know. */
+static void check_introductions(struct check *check)
+{
+        for (size_t i = 0; i < check->config->listeners_count; i++) {
+                const struct conf_listener *listener = &check->config->listeners[i];
+                if (listener->proxy_protocol == CONF_INTRODUCTION_OFF ||
+                    listener->trusted_proxies.count > 0)
+                        continue;
+                struct fault *fault = fault_add(check->faults, FAULT_E108,
+                                                json_get(listener->node, S("proxy_protocol")),
+                                                "`proxy_protocol` needs `trusted_proxies`");
+                fault->label = S("nobody's header would be believed");
+                fault->help = S("write the networks of the proxies in front: `trusted_proxies: "
+                                "[10.0.0.0/8]`");
+        }
+}
+
 void check_doors(struct check *check)
 {
         check_addresses(check);
+        check_introductions(check);
         check_hosts(check);
         for (size_t i = 0; i < check->config->apis_count; i++)
                 check_api(check, &check->config->apis[i]);

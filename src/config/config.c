@@ -63,7 +63,9 @@ static const struct setting listener_settings[] = {
         {RESERVED("tls")},
         {RESERVED("h2c")},
         {RESERVED("http3")},
-        {RESERVED("proxy_protocol")},
+        {CHOICE(proxy_protocol, "off", "optional", "required"),
+         .text = "Whether connections begin with a PROXY header (version 1 or 2) that says whose "
+                 "they are; only those of `trusted_proxies` may."},
         {RESERVED("redirect")},
         {RESERVED("tcp")},
         {RESERVED("sni")},
@@ -251,6 +253,9 @@ static const struct setting upstream_settings[] = {
         {DURATION(slow_start), .least = SECOND, .most = HOUR, .word = "off",
          .text = "Over how long a new target's share grows."},
         {OBJECT(dns, conf_dns), .text = "How names are looked up."},
+        {CHOICE(proxy_protocol, "off", "v1", "v2"),
+         .text = "Begin connections with a PROXY header of this version, which says who calls; a "
+                 "connection then serves that caller alone."},
         {RESERVED("health")},
         {RESERVED("canary")},
         {RESERVED("tls")},

@@ -22,11 +22,18 @@ struct conf_limits {
         int64_t buckets;
 };
 
+enum conf_introduction {
+        CONF_INTRODUCTION_OFF,
+        CONF_INTRODUCTION_OPTIONAL,
+        CONF_INTRODUCTION_REQUIRED,
+};
+
 struct conf_listener {
         struct str name;
         const struct json *node;
         struct host_port address;
         struct cidrs trusted_proxies;
+        int64_t proxy_protocol; /* of enum conf_introduction */
         struct conf_limits limits;
 };
 
@@ -114,7 +121,8 @@ struct conf_upstream {
         struct conf_pool pool;
         struct conf_eject eject;
         struct conf_breaker circuit_breaker;
-        int64_t slow_start; /* 0: off */
+        int64_t slow_start;     /* 0: off */
+        int64_t proxy_protocol; /* 0: off; 1, 2: that version */
         struct conf_dns dns;
 };
 

@@ -43,6 +43,7 @@ static void add_listeners(struct compile *compile)
                         .name = conf->name,
                         .address = conf->address,
                         .trusted_proxies = conf->trusted_proxies,
+                        .introduction = (enum introduction)conf->proxy_protocol,
                         .limits = limits_of(&conf->limits),
                         .node = conf->node,
                 };
@@ -139,6 +140,7 @@ static void settle_upstream(const struct conf_upstream *conf, struct upstream *u
         upstream->pool_idle_ns = (uint64_t)conf->pool.idle;
         upstream->pool_age_ns = (uint64_t)conf->pool.age;
         upstream->pool_max = (uint32_t)conf->pool.max;
+        upstream->speaks = (enum proxy_version)conf->proxy_protocol;
         upstream->dns_min_ns = (uint64_t)conf->dns.min;
         upstream->dns_max_ns = (uint64_t)conf->dns.max;
         upstream->dns_stale_ns = (uint64_t)conf->dns.stale;

@@ -106,7 +106,7 @@ static bool rules_eq(const struct endpoint_rules *a, const struct endpoint_rules
                a->eject.time_max_ns == b->eject.time_max_ns &&
                a->eject.return_ns == b->eject.return_ns && a->slow_start_ns == b->slow_start_ns &&
                a->pool_idle_ns == b->pool_idle_ns && a->pool_age_ns == b->pool_age_ns &&
-               a->pool_max == b->pool_max;
+               a->pool_max == b->pool_max && a->speaks == b->speaks;
 }
 
 bool endpoint_set_eq(const struct endpoint_set *a, const struct endpoint_set *b)

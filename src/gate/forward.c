@@ -5,6 +5,7 @@
 
 #include "base/rand.h"
 #include "wire/forwarded.h"
+#include "wire/proxy.h"
 #include "wire/uuid.h"
 
 /* A request may pass this gate so many times: an API of it may be the upstream of another. */
@@ -105,6 +106,27 @@ void forward_arrive(struct exchange *ex, struct trip *trip)
                 origin->host = ex->req.head.host;
         strip(&ex->req.head.fields);
         read_ids(ex, trip);
+}
+
+/* The address is the client's as it is logged and forwarded; the port is known of whoever is
+ * connected to us, or to whom such a header speaks. The target is our address, as the client's
+ * connection has it. */
+void forward_introduce(struct exchange *ex, const struct trip *trip)
+{
+        struct proxy_header *caller;
+        uint8_t peer[16];
+        if (likely(trip->route->upstream->speaks == PROXY_OFF) || ex->front.conn == NULL)
+                return;
+        caller = arena_new(&ex->arena, struct proxy_header);
+        addr_bytes(&ex->peer, peer);
+        memcpy(caller->source, trip->origin.address, sizeof caller->source);
+        if (memcmp(peer, caller->source, sizeof peer) == 0)
+                caller->source_port = addr_port(&ex->peer);
+        struct addr here;
+        sock_local(&ex->front.conn->tcp.sock, &here);
+        addr_bytes(&here, caller->target);
+        caller->target_port = addr_port(&here);
+        ex->caller = caller;
 }
 
 bool forward_loops(const struct exchange *ex, const struct trip *trip)

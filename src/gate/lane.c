@@ -156,6 +156,7 @@ static struct seat *fill_seat(struct lane *lane, const struct endpoint_set *set,
         seat->pool.idle_ns = set->rules.pool_idle_ns;
         seat->pool.age_ns = set->rules.pool_age_ns;
         seat->pool.max = set->rules.pool_max;
+        seat->pool.speaks = (uint8_t)set->rules.speaks;
         return seat;
 }
 

@@ -158,6 +158,7 @@ static void take_rules(struct upstream_live *upstream, const struct upstream *fr
                 .pool_idle_ns = from->pool_idle_ns,
                 .pool_age_ns = from->pool_age_ns,
                 .pool_max = from->pool_max,
+                .speaks = from->speaks,
         };
         upstream->dns = (struct dns_rule){
                 .ttl_min_ns = from->dns_min_ns,

@@ -59,6 +59,7 @@ struct endpoint_rules {
         struct eject_rule eject;
         uint64_t slow_start_ns, pool_idle_ns, pool_age_ns;
         uint32_t pool_max;
+        enum proxy_version speaks;
 };
 
 struct endpoint_set {

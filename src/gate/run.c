@@ -334,6 +334,7 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
         watch_body(ex, &route->chain);
         if (ex->reason != REASON_none)
                 return ONWARD_NEXT;
+        forward_introduce(ex, trip);
         upstream_begin(&trip->attempt, worker_of(ex), route->upstream, balance_key(ex, trip));
         ex->req.body.is_kept = route->terms.retry_attempts > 1 && ex->req.body.length != 0;
         return go(trip, STEP_PICK);

@@ -78,6 +78,7 @@ struct listener_rules {
         struct str name;
         struct host_port address;
         struct cidrs trusted_proxies;
+        enum introduction introduction;
         struct http_limits limits;
         const struct json *node;
 };

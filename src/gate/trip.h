@@ -135,6 +135,9 @@ const struct chain_step *trip_step(const struct trip *trip, uint16_t index);
  */
 void forward_arrive(struct exchange *ex, struct trip *trip);
 
+/* What connections of an upstream with `proxy_protocol` say of the caller. */
+void forward_introduce(struct exchange *ex, const struct trip *trip);
+
 /* Writes the request head for the target in turn. */
 void forward_depart(struct exchange *ex, struct trip *trip);
 

@@ -43,6 +43,7 @@ struct upstream {
         uint64_t slow_start_ns;
         uint64_t pool_idle_ns, pool_age_ns;
         uint32_t pool_max;
+        enum proxy_version speaks; /* whose connections these are, as they begin */
         uint64_t dns_min_ns, dns_max_ns, dns_stale_ns;
         struct upstream_live *live; /* NULL: compiled for checking only */
 };

@@ -19,12 +19,15 @@ static void adopt(struct worker *worker)
         for (unsigned i = 0; i < worker->entrance_count; i++) {
                 struct entrance *entrance = worker->entrances[i];
                 entrance->id = UINT32_MAX;
+                entrance->trusted = NULL;
                 for (uint32_t k = 0; k < snapshot->listener_count; k++) {
                         const struct listener_rules *rules = &snapshot->listeners[k];
                         if (!str_eq(rules->name, entrance->name))
                                 continue;
                         entrance->id = k;
                         entrance->limits = rules->limits;
+                        entrance->introduction = (uint8_t)rules->introduction;
+                        entrance->trusted = &rules->trusted_proxies;
                 }
         }
         worker->http.back_limits = snapshot->back_limits;

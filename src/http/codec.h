@@ -30,3 +30,7 @@ struct codec {
 };
 
 extern const struct codec h1_front, h1_back;
+
+/* The codec that reads the PROXY header with which a front begins, and then makes way for another
+ * one. Closes at once where the header is due and the peer may not send it. */
+void proxy_front_begin(struct conn *conn);

@@ -2,9 +2,11 @@
 #include "http/conn.h"
 
 #include "base/check.h"
+#include "base/rand.h"
 #include "http/crowd.h"
 #include "http/exchange.h"
 #include "http/partial.h"
+#include "http/pool.h"
 
 enum { LOOK_MOST = 64 }; /* callers' conns that are looked at for one that rests */
 
@@ -16,6 +18,7 @@ static struct conn *of(struct link *link)
 static void on_up(struct link *link)
 {
         struct conn *conn = of(link);
+        pool_introduce(conn);
         conn->codec->room(conn);
 }
 
@@ -133,7 +136,7 @@ static void forget(struct conn *conn)
         if (conn->is_front) {
                 struct entrance *entrance = conn->owner;
                 entrance->conns--;
-                leave(entrance, &conn->peer, conn->is_placed);
+                leave(entrance, &conn->peer, conn->arrival.is_placed);
         }
         conn->phase = CONN_DEAD;
         timer_stop(&conn->timer);
@@ -192,13 +195,16 @@ static bool make_room(struct http *http, const struct entrance *entrance)
         return false;
 }
 
-/* Counts a caller in, unless there are too many. */
-static bool enter(struct entrance *entrance, const struct addr *peer, bool *ret_placed)
+/* Counts a caller in, unless there are too many. Of one who speaks for others the network is
+ * counted once it is known (conn_admit). */
+static bool enter(struct entrance *entrance, const struct addr *peer, bool is_trusted,
+                  bool *ret_placed)
 {
         struct http *http = entrance->http;
         struct crowd_caps caps = {entrance->limits.connections,
                                   entrance->limits.connections_per_ip};
-        uint8_t address[16];
+        uint8_t bytes[16];
+        const uint8_t *address = is_trusted ? NULL : bytes;
         *ret_placed = false;
         if (http->crowd == NULL && http->front_count < caps.door)
                 return true;
@@ -206,7 +212,7 @@ static bool enter(struct entrance *entrance, const struct addr *peer, bool *ret_
                 http->counts.refused++;
                 return false;
         }
-        addr_bytes(peer, address);
+        addr_bytes(peer, bytes);
         enum crowd_answer answer = crowd_enter(http->crowd, entrance->door, address, &caps);
         if (answer == CROWD_DOOR_FULL && make_room(http, entrance))
                 answer = crowd_enter(http->crowd, entrance->door, address, &caps);
@@ -218,12 +224,44 @@ static bool enter(struct entrance *entrance, const struct addr *peer, bool *ret_
         return answer == CROWD_COUNTED || answer == CROWD_UNPLACED;
 }
 
+bool conn_admit(struct conn *conn)
+{
+        const struct entrance *entrance = conn->owner;
+        struct http *http = conn->http;
+        if (conn->arrival.is_trusted && http->crowd != NULL) {
+                uint8_t address[16];
+                addr_bytes(&conn->peer, address);
+                enum crowd_answer answer = crowd_place(http->crowd, address,
+                                                       entrance->limits.connections_per_ip);
+                if (answer == CROWD_NETWORK_FULL) {
+                        http->counts.refused_per_ip++;
+                        conn_close(conn, true);
+                        return false;
+                }
+                conn->arrival.is_placed = answer == CROWD_COUNTED;
+        }
+        conn->codec = &h1_front;
+        conn_deadline(conn, entrance->limits.header_ns);
+        return true;
+}
+
+/* True when this peer may say whose connection it is. */
+static bool may_introduce(const struct entrance *entrance, const struct addr *peer)
+{
+        uint8_t address[16];
+        if (entrance->introduction == INTRODUCTION_OFF || entrance->trusted == NULL)
+                return false;
+        addr_bytes(peer, address);
+        return cidrs_has(entrance->trusted, address);
+}
+
 static void accepted(struct listener *listener, int fd, const struct addr *peer)
 {
         struct entrance *entrance = container_of(listener, struct entrance, listener);
         struct http *http = entrance->http;
         struct conn *conn = NULL;
-        bool is_placed, is_in = enter(entrance, peer, &is_placed);
+        bool is_trusted = may_introduce(entrance, peer);
+        bool is_placed, is_in = enter(entrance, peer, is_trusted, &is_placed);
         if (is_in)
                 conn = conn_make(http, true);
         if (conn == NULL) {
@@ -234,16 +272,19 @@ static void accepted(struct listener *listener, int fd, const struct addr *peer)
         }
         http->counts.accepted++;
         conn->owner = entrance;
-        conn->is_placed = is_placed;
+        conn->arrival.is_placed = is_placed;
+        conn->arrival.is_trusted = is_trusted;
         entrance->conns++;
-        conn->codec = &h1_front;
         conn->peer = *peer;
         if (link_tcp_open(&conn->tcp, http->loop, fd, &above) != ERR_ok) {
                 forget(conn);
                 return;
         }
         conn->tcp.link.owner = conn;
-        conn_deadline(conn, entrance->limits.header_ns);
+        if (entrance->introduction == INTRODUCTION_OFF)
+                conn_admit(conn);
+        else
+                proxy_front_begin(conn);
 }
 
 struct conn *conn_dial(struct http *http, const struct addr *to, void *owner, enum err *ret_err)
@@ -274,6 +315,7 @@ void http_init(struct http *http, struct loop *loop)
         slab_init(&http->conns, loop->pages, sizeof(struct conn));
         list_init(&http->fronts);
         list_init(&http->backs);
+        rand_bytes(&http->key, sizeof http->key);
         http->fields = arena_array(&http->arena, struct h1_field, FIELDS_MOST);
         http->scratch = arena_alloc(&http->arena, HTTP_SCRATCH);
 }

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/slab.h"
 #include "http/codec.h"
 #include "io/loop.h"
 #include "net/link_tcp.h"
 #include "net/listen.h"
+#include "wire/cidr.h"
 #include "wire/h1.h"
 
 struct crowd;
@@ -34,6 +36,18 @@ enum { LINGER_BYTES = 64 * 1024 };
  * the answer, with the word that the connection ends. */
 #define RETIRE_NS 1000000000ull
 
+/* Whether connections begin with a PROXY header (wire/proxy.h). */
+enum introduction { INTRODUCTION_OFF, INTRODUCTION_OPTIONAL, INTRODUCTION_REQUIRED };
+
+/* Why such a connection was closed. */
+enum stranger {
+        STRANGER_UNTRUSTED, /* the peer may send no header, and sent one or would have had to */
+        STRANGER_MISSING,
+        STRANGER_BAD,
+        STRANGER_LATE,
+        STRANGER_COUNT
+};
+
 /* What callers' conns of one listener share, on one worker. It lives as long as the worker. */
 struct entrance {
         struct listener listener;
@@ -46,13 +60,16 @@ struct entrance {
         uint32_t conns;          /* that came in here and are still open */
         struct crowd_door *door; /* where they are counted over all workers; NULL: nowhere */
         bool is_secure;
-        void *owner; /* the site's */
+        uint8_t introduction;        /* enum introduction */
+        const struct cidrs *trusted; /* who may introduce others; NULL: nobody */
+        void *owner;                 /* the site's */
 };
 
 struct http_counts {
         uint64_t accepted;
         uint64_t refused, refused_per_ip; /* over limits.connections, connections_per_ip */
         uint64_t heads_refused;
+        uint64_t strangers[STRANGER_COUNT];
 };
 
 /* HTTP on one loop. */
@@ -65,6 +82,7 @@ struct http {
         struct h1_field *fields; /* for heads that arrive whole; of FIELDS_MOST entries */
         char *scratch;           /* heads are written here, HTTP_SCRATCH bytes */
         struct crowd *crowd;     /* of all workers; NULL: fronts are counted here only */
+        struct hash_key key;     /* of conn.speaks */
         bool is_draining;
         struct http_limits back_limits;
         struct http_counts counts;
@@ -83,6 +101,12 @@ enum conn_phase {
 
 struct partial;
 
+/* How a front came in. */
+struct arrival {
+        bool is_placed : 1;  /* its network is counted in the crowd */
+        bool is_trusted : 1; /* its peer may say whose connection it is */
+};
+
 struct conn {
         struct task task; /* its place among the conns of http, later its grave */
         struct timer timer;
@@ -95,17 +119,18 @@ struct conn {
         uint64_t since;          /* ns: when a back was made, when a front became idle */
         uint8_t phase;
         bool is_front : 1;
-        bool is_retiring : 1; /* no exchange after this one */
-        bool is_leaving : 1;  /* a front in a drain */
-        bool is_reused : 1;   /* a back that has served before */
-        bool has_ended : 1;   /* the peer sent its end */
-        bool is_feeding : 1;  /* held bytes are being read */
-        bool is_placed : 1;   /* its network is counted in the crowd */
-        uint16_t heads;       /* informational heads since the request */
-        uint32_t lingered;    /* bytes thrown away; of a body what the timer saw last */
-        uint32_t queued;      /* what had not left at the last look of the timer */
-        struct addr peer;
-        struct link *link; /* what the codec speaks on: tcp's, or that of a layer over it */
+        bool is_retiring : 1;   /* no exchange after this one */
+        bool is_leaving : 1;    /* a front in a drain */
+        bool is_reused : 1;     /* a back that has served before */
+        bool has_ended : 1;     /* the peer sent its end */
+        bool is_feeding : 1;    /* held bytes are being read */
+        struct arrival arrival; /* of a front */
+        uint16_t heads;         /* informational heads since the request */
+        uint32_t lingered;      /* bytes thrown away; of a body what the timer saw last */
+        uint32_t queued;        /* what had not left at the last look of the timer */
+        struct addr peer;       /* of a front: whose connection it is, PROXY header heeded */
+        struct hash128 speaks;  /* of a back: for whom, as it was told; see pool.h */
+        struct link *link;      /* what the codec speaks on: tcp\'s, or that of a layer over it */
         struct link_tcp tcp;
 };
 
@@ -122,6 +147,10 @@ void entrance_finish(struct entrance *entrance); /* once who is queued has been 
 /* Fronts end: busy ones after an answer that says so, idle ones that have been idle for a while
  * now, the others after one more request or RETIRE_NS. */
 void http_drain(struct http *http);
+
+/* A front whose peer is known begins to be served. False: there are too many from its network, and
+ * it was closed. */
+bool conn_admit(struct conn *conn);
 
 /* Breaks off every exchange and closes every front: at the end. */
 void http_abort(struct http *http);

@@ -143,11 +143,18 @@ static enum crowd_answer enter_network(struct crowd *crowd, uint64_t key, uint32
         return answer;
 }
 
-enum crowd_answer crowd_enter(struct crowd *crowd, struct crowd_door *door,
-                              const uint8_t address[16], const struct crowd_caps *caps)
+enum crowd_answer crowd_place(struct crowd *crowd, const uint8_t address[16], uint32_t cap)
+{
+        return enter_network(crowd, key_of(address), cap);
+}
+
+enum crowd_answer crowd_enter(struct crowd *crowd, struct crowd_door *door, const uint8_t *address,
+                              const struct crowd_caps *caps)
 {
         if (door != NULL && !enter_door(door, caps->door))
                 return CROWD_DOOR_FULL;
+        if (address == NULL)
+                return CROWD_UNPLACED;
         enum crowd_answer answer = enter_network(crowd, key_of(address), caps->network);
         if (door != NULL && answer == CROWD_NETWORK_FULL)
                 leave_door(door);

@@ -31,9 +31,13 @@ struct crowd_caps {
         uint32_t door, network;
 };
 
-/* Counts a connection from that address, unless a cap is reached. */
-enum crowd_answer crowd_enter(struct crowd *crowd, struct crowd_door *door,
-                              const uint8_t address[16], const struct crowd_caps *caps);
+/* Counts a connection from that address, unless a cap is reached. `address` is NULL for one of
+ * which it is not known yet whose it is: only the door counts it (UNPLACED), until crowd_place. */
+enum crowd_answer crowd_enter(struct crowd *crowd, struct crowd_door *door, const uint8_t *address,
+                              const struct crowd_caps *caps);
+
+/* Counts one that is in, and unplaced, under its network: COUNTED, UNPLACED or NETWORK_FULL. */
+enum crowd_answer crowd_place(struct crowd *crowd, const uint8_t address[16], uint32_t cap);
 
 /* Takes back one that was let in; `address` is NULL for one that was unplaced. */
 void crowd_leave(struct crowd *crowd, struct crowd_door *door, const uint8_t *address);

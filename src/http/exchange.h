@@ -10,6 +10,8 @@
 #include "http/message.h"
 #include "http/reason.h"
 
+struct proxy_header;
+
 /* How long a back may take. ns; 0: no limit. */
 struct timeouts {
         uint64_t connect, response, idle, total;
@@ -52,7 +54,8 @@ struct exchange {
         struct times times;
         const struct timeouts *timeouts; /* for the back in turn */
         struct addr peer;                /* who is connected to us, or to what is in front of us */
-        const struct entrance *entrance; /* NULL: began inside */
+        const struct proxy_header *caller; /* whom connections that say so speak for; NULL: us */
+        const struct entrance *entrance;   /* NULL: began inside */
         bool is_over;
 };
 

@@ -3,6 +3,8 @@
 
 #include "base/check.h"
 
+enum { LOOK_MOST = 64 }; /* idle ones of other callers that are passed over */
+
 void pool_init(struct pool *pool, struct http *http, const struct addr *addr)
 {
         *pool = (struct pool){.http = http, .addr = *addr, .max = 1024};
@@ -30,13 +32,38 @@ static bool is_careful(const struct exchange *ex)
         return ex->req.body.length != 0 || !method_is_idempotent(ex->req.head.method);
 }
 
+/* Whom a connection speaks for: the digest of the header it begins with. */
+static struct hash128 voice(const struct pool *pool, const struct exchange *ex)
+{
+        static const struct proxy_header own = {.is_local = true};
+        char memory[PROXY_WRITE_MAX];
+        struct text text = text_over(memory, sizeof memory);
+        if (likely(pool->speaks == PROXY_OFF))
+                return (struct hash128){0};
+        proxy_write((enum proxy_version)pool->speaks, ex->caller != NULL ? ex->caller : &own,
+                    &text);
+        return hash_siphash24_128(&pool->http->key, text.at, text.len);
+}
+
+static bool speaks_for(const struct conn *conn, struct hash128 whom)
+{
+        return conn->speaks.lo == whom.lo && conn->speaks.hi == whom.hi;
+}
+
 static struct conn *take_idle(struct pool *pool, const struct exchange *ex)
 {
         uint64_t now = loop_now(pool->http->loop);
+        struct hash128 whom = voice(pool, ex);
         bool careful = is_careful(ex);
-        struct list *node;
-        while ((node = list_pop(&pool->idle)) != NULL) {
+        unsigned others = 0;
+        list_each_safe (node, &pool->idle) {
                 struct conn *conn = list_entry(node, struct conn, task.node);
+                if (!speaks_for(conn, whom)) {
+                        if (++others == LOOK_MOST)
+                                return NULL;
+                        continue;
+                }
+                list_remove(node);
                 list_push(&pool->http->backs, node);
                 bool is_old = pool->age_ns > 0 && now - conn->since >= pool->age_ns;
                 if (is_old || (careful && !link_is_quiet(conn_link(conn)))) {
@@ -83,6 +110,7 @@ static enum err dial(struct pool *pool, struct exchange *ex, uint64_t connect_ns
         pool->open_count++;
         pool->opened++;
         attach(ex, conn);
+        conn->speaks = voice(pool, ex);
         timer_set(pool->http->loop, &conn->timer,
                   u64_min(exchange_due(ex, connect_ns), ex->times.deadline));
         changed(pool);
@@ -101,6 +129,20 @@ enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh, uint64_
         pool->reused++;
         changed(pool);
         return ERR_ok;
+}
+
+void pool_introduce(struct conn *conn)
+{
+        static const struct proxy_header own = {.is_local = true};
+        const struct pool *pool = conn->owner;
+        char memory[PROXY_WRITE_MAX];
+        struct text text = text_over(memory, sizeof memory);
+        if (likely(pool->speaks == PROXY_OFF))
+                return;
+        proxy_write((enum proxy_version)pool->speaks,
+                    conn->exchange->caller != NULL ? conn->exchange->caller : &own, &text);
+        struct iovec iov = {text.at, text.len};
+        link_send(&conn->tcp.link, &iov, 1, text.len);
 }
 
 void pool_give(struct conn *conn)

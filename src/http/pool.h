@@ -1,16 +1,19 @@
 /* pool.h -- gives the back end of an exchange: an idle connection to that address, or a new one.
  * One pool for each address, worker and set of security inputs (TLS name, verify mode, client
- * certificate: later); so a connection never serves what it was not made for. Which address is not
- * decided here. A pool must live until its last connection is gone (open_count). */
+ * certificate: later); so a connection never serves what it was not made for. One that was told
+ * whose it is (PROXY header) serves exchanges of that caller alone. Which address is not decided
+ * here. A pool must live until its last connection is gone (open_count). */
 #pragma once
 
 #include "http/exchange.h"
+#include "wire/proxy.h"
 
 struct pool {
         struct http *http;
         struct list idle; /* of conn.task.node, the one used last first */
         struct addr addr;
         uint32_t idle_count, open_count, max;
+        uint8_t speaks;   /* enum proxy_version: of the header that new ones begin with */
         uint64_t idle_ns; /* how long one may lie idle; 0: none is kept */
         uint64_t age_ns;  /* how old one may become; 0: any age */
         uint64_t opened, reused, failed;
@@ -28,6 +31,10 @@ must_use enum err pool_get(struct pool *pool, struct exchange *ex, bool is_fresh
 
 /* Closes what is idle; busy ones are not kept afterwards. */
 void pool_drain(struct pool *pool);
+
+/* For conn.c: it is connected; says whose it is, where the pool wants that, before anything else.
+ */
+void pool_introduce(struct conn *conn);
 
 /* For the codec: the conn is free again. */
 void pool_give(struct conn *conn);

@@ -95,6 +95,20 @@ static bool is_mapped(const uint8_t bytes[16])
         return memcmp(bytes, mapped, 12) == 0;
 }
 
+struct addr addr_of_bytes(const uint8_t bytes[16], uint16_t port)
+{
+        struct addr addr = {0};
+        if (is_mapped(bytes)) {
+                addr.u.v4.sin_family = AF_INET;
+                memcpy(&addr.u.v4.sin_addr, bytes + 12, 4);
+        } else {
+                addr.u.v6.sin6_family = AF_INET6;
+                memcpy(&addr.u.v6.sin6_addr, bytes, 16);
+        }
+        addr_set_port(&addr, port);
+        return addr;
+}
+
 bool addr_is_loopback(const struct addr *addr)
 {
         uint8_t bytes[16];

@@ -30,8 +30,9 @@ void addr_set_port(struct addr *addr, uint16_t port);
 bool addr_eq(const struct addr *a, const struct addr *b);
 bool addr_is_loopback(const struct addr *addr);
 
-/* The address as 16 bytes, IPv4 as ::ffff:a.b.c.d. */
+/* The address as 16 bytes, IPv4 as ::ffff:a.b.c.d; and back. */
 void addr_bytes(const struct addr *addr, uint8_t ret_bytes[16]);
+struct addr addr_of_bytes(const uint8_t bytes[16], uint16_t port);
 
 void addr_put(struct text *text, const struct addr *addr);       /* with port, [v6]:port */
 void addr_put_ip(struct text *text, const struct addr *addr);    /* without port; v4-mapped as v4 */

@@ -47,6 +47,8 @@ struct driver {
         enum err (*open)(void *self, const struct addr *to, int *ret_fd); /* begins to connect */
         enum err (*opened)(void *self, int fd);                           /* how connecting ended */
         enum err (*accept)(void *self, int listener, struct addr *ret_peer, int *ret_fd);
+        /* The address of a connected stream on this side; of a unix socket the unspecified one. */
+        void (*local)(void *self, int fd, struct addr *ret_addr);
         /* Both: bytes moved, or -enum err (-ERR_again); recv 0: the peer's end. */
         ssize_t (*recv)(void *self, int fd, void *to, size_t len);
         ssize_t (*send)(void *self, int fd, const struct iovec *iov, int count);

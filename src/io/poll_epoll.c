@@ -180,6 +180,17 @@ static enum err kernel_accept(void *self, int listener, struct addr *ret_peer, i
         return ERR_ok;
 }
 
+static void kernel_local(void *self, int fd, struct addr *ret_addr)
+{
+        struct addr addr = {0};
+        socklen_t len = sizeof addr.u;
+        (void)self;
+        if (getsockname(fd, &addr.u.any, &len) < 0 ||
+            (addr.u.any.sa_family != AF_INET && addr.u.any.sa_family != AF_INET6))
+                addr.u.v4 = (struct sockaddr_in){.sin_family = AF_INET};
+        *ret_addr = addr;
+}
+
 /* The C library's recv() and send() are points where a thread can be cancelled, for which each call
  * pays; ours never are. Sanitizers look at what the library is asked, though. */
 static ssize_t receive(int fd, void *to, size_t len)
@@ -251,6 +262,7 @@ const struct driver driver_epoll = {
         .open = kernel_open,
         .opened = kernel_opened,
         .accept = kernel_accept,
+        .local = kernel_local,
         .recv = kernel_recv,
         .send = kernel_send,
         .shut = kernel_shut,

@@ -413,6 +413,13 @@ static enum err port_accept(void *self, int listener, struct addr *ret_peer, int
         return ERR_ok;
 }
 
+static void port_local(void *self, int fd, struct addr *ret_addr)
+{
+        const struct plug *plug = plug_at(self, fd);
+        const struct cable *cable = plug->cable;
+        *ret_addr = plug == &cable->plugs[0] ? cable->from : cable->to;
+}
+
 static ssize_t port_recv(void *self, int fd, void *to, size_t len)
 {
         struct plug *plug = plug_at(self, fd);
@@ -495,6 +502,7 @@ const struct driver driver_sim = {
         .open = port_open,
         .opened = port_opened,
         .accept = port_accept,
+        .local = port_local,
         .recv = port_recv,
         .send = port_send,
         .shut = port_shut,

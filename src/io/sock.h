@@ -96,6 +96,12 @@ void sock_close(struct sock *sock, bool is_abrupt);
 void sock_read_more(struct loop *loop);
 void sock_flush_all(struct loop *loop);
 
+/* The address of a connected sock on this side. Asks the system. */
+static inline void sock_local(const struct sock *sock, struct addr *ret_addr)
+{
+        sock->loop->driver->local(sock->loop->world, sock->fd, ret_addr);
+}
+
 static inline bool sock_is_open(const struct sock *sock)
 {
         return sock->fd >= 0;

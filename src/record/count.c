@@ -183,6 +183,10 @@ void counts_turn(struct counts *counts, const struct http *http)
         counts_set(counts, COUNT_refused, http->counts.refused);
         counts_set(counts, COUNT_refused_per_ip, http->counts.refused_per_ip);
         counts_set(counts, COUNT_heads_refused, http->counts.heads_refused);
+        counts_set(counts, COUNT_proxy_untrusted, http->counts.strangers[STRANGER_UNTRUSTED]);
+        counts_set(counts, COUNT_proxy_missing, http->counts.strangers[STRANGER_MISSING]);
+        counts_set(counts, COUNT_proxy_bad, http->counts.strangers[STRANGER_BAD]);
+        counts_set(counts, COUNT_proxy_late, http->counts.strangers[STRANGER_LATE]);
         counts_set(counts, COUNT_pages_used, page_pool_in_use(pages) * PAGE_SIZE);
         counts_set(counts, COUNT_pages_max, page_pool_max(pages) * PAGE_SIZE);
 }

@@ -49,12 +49,18 @@ static const struct site site = {.name = "own",
                                  .end = site_end,
                                  .refuse = site_refuse};
 
+/* Everybody may begin with a PROXY header, or must. */
+static const struct cidr everybody = {{[10] = 0xff, [11] = 0xff}, .bits = 96};
+static const struct cidrs trusted = {&everybody, 1, 1};
+
 /* Says it in pieces of `size`, the last one with all the rest. */
-static void converse(struct str said, size_t size)
+static void converse(struct str said, size_t size, enum introduction introduction)
 {
         world_begin(&world, 7);
         http_init(&http, world.loop);
         world_open(&world, &http, &site);
+        world.entrance.introduction = (uint8_t)introduction;
+        world.entrance.trusted = &trusted;
         guest_dial(&world, &caller);
         world_run(&world, 10 * MS);
         for (int i = 1; said.len > 0 && !caller.is_down; i++) {
@@ -77,7 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size < 2 || size > INPUT_MAX)
                 return 0;
         struct str said = fuzz_input(data + 1, size - 1);
-        converse(said, said.len);
-        converse(said, 1 + data[0]);
+        enum introduction introduction = data[0] < 128   ? INTRODUCTION_OFF
+                                         : data[0] < 192 ? INTRODUCTION_OPTIONAL
+                                                         : INTRODUCTION_REQUIRED;
+        converse(said, said.len, introduction);
+        converse(said, 1 + data[0] % 64, introduction);
         return 0;
 }

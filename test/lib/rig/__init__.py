@@ -26,7 +26,7 @@ its stderr shows no sanitizer report and no failed check, that every upstream sa
 HTTP/1.1, that a server(never=True) saw no byte, and that each request seen upstream has its record
 in the access log.
 """
-from . import http1
+from . import http1, proxy
 from .client import Raw, Response
 from .door import Door
 from .faults import Allocations, SmallDisk, Syscalls
@@ -38,4 +38,4 @@ from .traffic import Traffic
 
 __all__ = ["Allocations", "Deaf", "Door", "Gate", "Head", "Patience", "ProtocolFault", "Raw",
            "Response", "Server", "SmallDisk", "Syscalls", "Traffic", "Watch", "close", "half_close",
-           "hold", "http1", "request", "reset", "wait", "wait_until"]
+           "hold", "http1", "proxy", "request", "reset", "wait", "wait_until"]

@@ -10,6 +10,7 @@ and answers as told:
     server(reply, early=True)             answers when the head has come, then reads the body
     server(never=True)                    any byte that arrives fails the test
     server(manual=True)                   the test itself takes connections: c = s.accept()
+    server(proxy=True)                    each connection begins with a PROXY header: .proxy
 
 A reply is bytes, or a tuple of steps: bytes, an iterator of bytes, wait(seconds), hold(event),
 half_close(), close(), reset(). After the last step the connection goes on with the next request,
@@ -22,7 +23,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import http1
+from . import http1, proxy
 from .pace import Patience
 
 OK = http1.response(200, b"ok")
@@ -92,6 +93,7 @@ class Connection:
         self.socket = sock
         self.number = number
         self.end = None
+        self.proxy = None  # what its PROXY header said (rig/proxy.py)
         self.is_closed = False
         self.is_over = False  # nobody serves it any more
         sock.settimeout(timeout)
@@ -181,6 +183,7 @@ class Server:
         self.manual = options.get("manual", False)
         self.lenient = options.get("lenient", False)  # bad HTTP/1.1 from the gate is no failure
         self.early = options.get("early", False)
+        self.proxy = options.get("proxy", False)
         self.keep = options.get("keep", True)
         self.timeout = options.get("timeout", 20.0)
         self.requests = []
@@ -256,6 +259,8 @@ class Server:
 
     def _serve(self, connection):
         try:
+            if self.proxy:
+                connection.proxy = proxy.read(connection.reader)
             while self._exchange(connection):
                 pass
         except EOFError:

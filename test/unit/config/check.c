@@ -175,6 +175,12 @@ static const struct {
         {"upstreams: { u: { targets: http://x, canary: {} } }\n"
          "apis: { a: { upstream: u } }\n",
          FAULT_E106, "1:38"},
+        {"listeners: { l: { address: \"localhost:1\", proxy_protocol: required } }\n", FAULT_E108,
+         "1:59"},
+        {"listeners: { l: { address: \"localhost:1\", proxy_protocol: v1,\n"
+         "  trusted_proxies: 10.0.0.0/8 } }\n",
+         FAULT_E111, "1:59"},
+        {"upstreams: { u: { targets: http://x, proxy_protocol: required } }\n", FAULT_E111, "1:54"},
         {"apis: { a: { upstream: http://a, rate_limit: 1/s } }\n", FAULT_E104, "1:34"},
         {"upstreams: { u: { targets: [] } }\n", FAULT_E116, "1:28"},
 };

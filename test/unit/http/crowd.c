@@ -57,6 +57,26 @@ static void doors_are_known_by_name_and_count_apart(void **state)
         crowd_free(crowd);
 }
 
+/* Who comes through a proxy is known later than that somebody came. */
+static void one_that_is_in_is_placed_later(void **state)
+{
+        struct crowd *crowd = crowd_make();
+        struct crowd_door *door = crowd_door(crowd, S("main"));
+        struct crowd_caps caps = {.door = 3, .network = 1};
+        uint8_t one[16];
+        (void)state;
+        fill(one, 1);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(crowd_enter(crowd, door, NULL, &caps), CROWD_UNPLACED);
+        assert_int_equal(crowd_enter(crowd, door, NULL, &caps), CROWD_DOOR_FULL);
+        assert_int_equal(crowd_place(crowd, one, 1), CROWD_COUNTED);
+        assert_int_equal(crowd_place(crowd, one, 1), CROWD_NETWORK_FULL);
+        crowd_leave(crowd, door, NULL);
+        crowd_leave(crowd, door, one);
+        assert_int_equal(crowd_enter(crowd, door, one, &caps), CROWD_COUNTED);
+        crowd_free(crowd);
+}
+
 static void a_network_of_ipv6_is_one(void **state)
 {
         struct crowd *crowd = crowd_make();
@@ -166,6 +186,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_cap_lets_in_as_many_as_it_says),
                 cmocka_unit_test(doors_are_known_by_name_and_count_apart),
+                cmocka_unit_test(one_that_is_in_is_placed_later),
                 cmocka_unit_test(a_network_of_ipv6_is_one),
                 cmocka_unit_test(a_full_table_lets_in_and_its_numbers_stay_right),
                 cmocka_unit_test(threads_together_never_exceed_a_cap),
