@@ -333,6 +333,7 @@ struct sum {
         uint64_t seen[(NAME_COUNT + 63) / 64]; /* single-valued names */
         struct str expect;
         unsigned codings; /* Transfer-Encoding lines */
+        unsigned options; /* members of Connection */
         bool closes, keeps;
 };
 
@@ -392,6 +393,8 @@ static enum h1_fault read_connection(struct h1_head *head, struct sum *sum, stru
                         continue;
                 if (!name_is_token(member))
                         return H1_FAULT_SYNTAX;
+                if (++sum->options > H1_OPTIONS_MAX)
+                        return H1_FAULT_FIELD_LENGTH;
                 if (str_eq_nocase(member, S("close")))
                         sum->closes = true;
                 else if (str_eq_nocase(member, S("keep-alive")))

@@ -20,8 +20,11 @@ enum h1_fault {
         H1_FAULT_CODING,        /* 501: a transfer coding that is not chunked */
         H1_FAULT_EXPECT,        /* 417 */
         H1_FAULT_TARGET_LENGTH, /* 414 */
-        H1_FAULT_FIELD_LENGTH,  /* 431: one field, all fields, or their number */
+        H1_FAULT_FIELD_LENGTH,  /* 431: one field, all fields, their number, or too many options */
 };
+
+/* Most that Connection may name: each is looked for among all fields. */
+enum { H1_OPTIONS_MAX = 32 };
 
 enum h1_kind { H1_REQUEST, H1_RESPONSE, H1_TRAILER };
 

@@ -350,10 +350,9 @@ def head_of(lines):
 
 AMPLIFIERS = {
     "N286-names-of-one-hash": [b"X-%07d: 1\r\n" % i for i in range(120)],
-    "N286-connection-names-many": [b"Connection: " + b"a," * 4000 + b"\r\n",
-                                   *(b"X-%03d: 1\r\n" % i for i in range(120))],
-    "N286-connection-names-many-lines": [b"Connection: " + b"x-1," * 60 + b"\r\n"
-                                         for _ in range(100)],
+    "N286-connection-names": [b"Connection: " + b"x-1," * 32 + b"\r\n",
+                              *(b"X-%03d: 1\r\n" % i for i in range(120))],
+    "N286-connection-of-nothing": [b"Connection: " + b"," * 8000 + b"\r\n" for _ in range(3)],
     "N286-underscores": [b"X_" + b"_" * 200 + b": 1\r\n" for _ in range(120)],
     "N286-accept": [b"Accept: " + b"a/b;q=0.1," * 800 + b"\r\n"],
     "N286-cookies": [b"Cookie: " + b"a=b;" * 2000 + b"\r\n"],

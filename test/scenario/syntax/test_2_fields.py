@@ -51,6 +51,8 @@ REFUSED = [
     row("B72-two-equal-hosts", "Host: a.test"),
     row("B72-no-host", "X: y", head=LINE),
     row("B163-10000-names-in-connection", "Connection: " + ",".join(["x"] * 10000), status=431),
+    row("B163-33-names-in-connection", "Connection: " + ",".join(["x"] * 33), status=431),
+    row("B163-33-names-in-11-connections", *["Connection: x, y, z"] * 11, status=431),
     row("B163-bad-name-in-connection", "Connection: close, (x)"),
 ]
 
