@@ -49,6 +49,25 @@ static const struct shape shape_conf_listener_limits = {
         limits_settings + LIMITS_OF_ALL, sizeof(struct conf_limits), NULL};
 
 #undef CONF
+#define CONF struct conf_tls
+static const struct setting tls_settings[] = {
+        {SELF_NODE(node)},
+        {TEXT(cert), .required = true, .most = 64 * KIB, .example = "./tls/api.pem",
+         .text = "File with the certificate and, behind it, those that prove it, in PEM; read "
+                 "anew on a reload, and whenever it changes."},
+        {TEXT(key), .required = true, .most = 64 * KIB, .example = "\"${cred:api-key}\"",
+         .text = "File with its private key in PEM, or the PEM itself through a reference."},
+        {CHOICE(min, "1.2", "1.3"), .text = "Oldest version of TLS that callers may speak."},
+        {RESERVED("acme")},
+        {0}};
+static const struct shape shape_conf_tls = {
+        "tls",
+        "A certificate. With several, callers get the one for the name that they ask for: its own, "
+        "then the wildcard's, else the first one written. Two with the same names, one of an RSA "
+        "key and one of a curve, serve together.",
+        tls_settings, sizeof(struct conf_tls), NULL};
+
+#undef CONF
 #define CONF struct conf_listener
 static const struct setting listener_settings[] = {
         {SELF_NAME(name)},
@@ -60,7 +79,9 @@ static const struct setting listener_settings[] = {
         {SETTING_(limits, object, struct conf_limits), .shape = &shape_conf_listener_limits,
          .text = "Limits of this listener; the rest is the top's."},
         {RESERVED("socket")},
-        {RESERVED("tls")},
+        {LIST(tls, conf_tls), .most = CONFIG_CERTS_MAX,
+         .example = "{ cert: ./tls/api.pem, key: ./tls/api.key }",
+         .text = "Callers speak TLS; its certificate, or a list of them."},
         {RESERVED("h2c")},
         {RESERVED("http3")},
         {CHOICE(proxy_protocol, "off", "optional", "required"),

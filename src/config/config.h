@@ -28,6 +28,16 @@ enum conf_introduction {
         CONF_INTRODUCTION_REQUIRED,
 };
 
+enum conf_tls_min { CONF_TLS_1_2, CONF_TLS_1_3 };
+
+/* A certificate of a listener. */
+struct conf_tls {
+        const struct json *node;
+        struct str cert, key;         /* a path, or the PEM itself */
+        int64_t min;                  /* of enum conf_tls_min */
+        struct str cert_pem, key_pem; /* config_load_tls; empty: they could not be read */
+};
+
 struct conf_listener {
         struct str name;
         const struct json *node;
@@ -35,6 +45,8 @@ struct conf_listener {
         struct cidrs trusted_proxies;
         int64_t proxy_protocol; /* of enum conf_introduction */
         struct conf_limits limits;
+        struct conf_tls *tls;
+        size_t tls_count; /* 0: callers do not speak TLS */
 };
 
 struct conf_channel {
@@ -102,7 +114,7 @@ struct conf_dns {
         int64_t min, max, stale;
 };
 
-enum { CONFIG_LISTENERS_MAX = 64 };
+enum { CONFIG_LISTENERS_MAX = 64, CONFIG_CERTS_MAX = 1000 };
 
 enum conf_balance {
         CONF_BALANCE_ROUND_ROBIN,
@@ -188,6 +200,7 @@ struct config {
         size_t tiers_count;
         struct block policies, enforce;
         struct map by_name[CONFIG_KINDS];
+        struct str tls_hash; /* of all certificates and keys, hexadecimal; config_load_tls */
 };
 
 extern const struct shape shape_config, shape_conf_upstream;
@@ -198,6 +211,14 @@ extern const struct setting config_reserved_policies[];
 /* Reads a whole document. The reader's table of policies must be set; its reserved ones are set
  * here. Always returns a struct, to be used only when there were no errors. */
 struct config *config_read(struct reader *reader, const struct json *root);
+
+/* Reads the certificates and keys that listeners name, which are files beside the document; faults
+ * where one cannot be read. */
+struct load;
+void config_load_tls(struct load *load, struct config *config);
+
+/* Overwrites the keys of listeners: to be called once OpenSSL has them. */
+void config_wipe_tls(const struct config *config);
 
 /* The thing of that kind and name, NULL when there is none. */
 const void *config_find(const struct config *config, enum config_kind kind, struct str name);

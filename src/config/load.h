@@ -18,6 +18,7 @@ struct world {
         enum err (*stamp)(void *arg, struct str path, struct file_stamp *ret_stamp);
         bool (*env)(void *arg, const char *name, struct str *ret_value); /* a copy is made */
         void *arg;
+        uint64_t (*wall)(void *arg); /* ns since 1970; NULL: nobody knows */
 };
 
 /* Files and environment of this process. */
@@ -56,6 +57,7 @@ struct load {
         size_t patterns_count;
         size_t documents; /* files that hold configuration: "checked 4 files" */
         bool is_missing;  /* the root file is not there at all */
+        bool is_denied;   /* a certificate or key may not be read by this user */
 };
 
 /* Reads everything; true when there are no errors so far. Faults go on being collected in
@@ -64,6 +66,12 @@ bool load_run(struct load *load, const struct load_request *request, struct aren
 
 /* True when a file that was read has changed, or another one fits a pattern of include. */
 bool load_is_stale(const struct load *load, struct arena *scratch);
+
+/* ns since 1970; 0: nobody knows. */
+static inline uint64_t load_wall(const struct load *load)
+{
+        return load->world->wall == NULL ? 0 : load->world->wall(load->world->arg);
+}
 
 /* Where the configuration is: `given` (-c), $GATE_CONFIG, ./gateway.yaml,
  * $XDG_CONFIG_HOME/gatehouse/gateway.yaml, /etc/gatehouse/gateway.yaml. A given path and

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "config/load.h"
+#include "io/driver.h"
 
 static enum err real_read(void *arg, struct str path, size_t max, struct arena *arena,
                           struct file *ret_file)
@@ -32,4 +33,10 @@ static bool real_env(void *arg, const char *name, struct str *ret_value)
         return value != NULL;
 }
 
-const struct world world_real = {real_read, real_list, real_stamp, real_env, NULL};
+static uint64_t real_wall(void *arg)
+{
+        (void)arg;
+        return driver_epoll.wall(NULL);
+}
+
+const struct world world_real = {real_read, real_list, real_stamp, real_env, NULL, real_wall};

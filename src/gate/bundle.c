@@ -24,6 +24,8 @@ struct bundle *bundle_read(const struct load_request *request, const struct poli
                 return bundle;
         bundle->config = config_read(&bundle->reader, bundle->load.root);
         if (is_read && bundle_is_good(bundle))
+                config_load_tls(&bundle->load, bundle->config);
+        if (is_read && bundle_is_good(bundle))
                 config_check(&bundle->reader, bundle->config);
         return bundle;
 }
@@ -39,6 +41,7 @@ struct snapshot *bundle_compile(struct bundle *bundle, const struct gate *gate)
                 .proofs = bundle->proofs,
                 .gate = gate,
                 .hash = bundle->load.hash,
+                .wall = load_wall(&bundle->load),
         };
         struct snapshot *snapshot = bundle_is_good(bundle) ? compile(&input) : NULL;
         if (snapshot != NULL)

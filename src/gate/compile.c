@@ -46,6 +46,7 @@ static void add_listeners(struct compile *compile)
                         .introduction = (enum introduction)conf->proxy_protocol,
                         .limits = limits_of(&conf->limits),
                         .node = conf->node,
+                        .tls = compile_tls(compile, conf),
                 };
         }
         snapshot->back_limits = limits_of(&config->limits);

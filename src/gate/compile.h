@@ -19,6 +19,7 @@ struct compile_input {
         const struct proofs *proofs;
         const struct gate *gate; /* NULL: dry */
         struct str hash;         /* of the bundle, hex */
+        uint64_t wall;           /* ns since 1970; 0: nobody knows */
 };
 
 /* NULL when there were errors (in input->faults). */

@@ -108,5 +108,8 @@ void asks_note(struct compile *compile, const struct api *api, const struct json
 /* Complains of APIs that ask themselves (E213); after all chains. */
 void asks_check(struct compile *compile);
 
+/* certs.c: what a listener shows to callers who speak TLS; NULL: they do not, or a fault. */
+struct tls_set *compile_tls(struct compile *compile, const struct conf_listener *listener);
+
 /* doors.c: channels, APIs and routes into the snapshot's table. */
 void compile_doors(struct compile *compile);

@@ -98,7 +98,7 @@ void forward_arrive(struct exchange *ex, struct trip *trip)
         const struct listener_rules *rules = rules_of(ex, trip);
         struct origin *origin = &trip->origin;
         addr_bytes(&ex->peer, origin->address);
-        origin->scheme = ex->entrance->is_secure ? S("https") : S("http");
+        origin->scheme = ex->is_secure ? S("https") : S("http");
         if (rules != NULL && rules->trusted_proxies.count > 0 &&
             cidrs_has(&rules->trusted_proxies, origin->address))
                 read_trusted(ex, trip, &rules->trusted_proxies);

@@ -546,6 +546,7 @@ void rehearsal_play(struct rehearsal *rehearsal, const struct cue *cue, struct p
         if (entrance == NULL)
                 return;
         entrance->is_secure = cue->is_secure;
+        entrance->takes_tls = false; /* what is rehearsed is what follows a handshake */
         rehearsal->play = &play;
         play.heard = text_grow(&rehearsal->arena, HEARD_MAX);
         play.peer = sim_dial(rehearsal->sim, &entrance->address, &caller_script, &play);

@@ -81,6 +81,7 @@ struct listener_rules {
         enum introduction introduction;
         struct http_limits limits;
         const struct json *node;
+        struct tls_set *tls; /* NULL: callers do not speak TLS */
 };
 
 struct snapshot {

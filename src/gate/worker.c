@@ -20,6 +20,7 @@ static void adopt(struct worker *worker)
                 struct entrance *entrance = worker->entrances[i];
                 entrance->id = UINT32_MAX;
                 entrance->trusted = NULL;
+                entrance->tls = NULL; /* of the snapshot that holds it */
                 for (uint32_t k = 0; k < snapshot->listener_count; k++) {
                         const struct listener_rules *rules = &snapshot->listeners[k];
                         if (!str_eq(rules->name, entrance->name))
@@ -28,6 +29,8 @@ static void adopt(struct worker *worker)
                         entrance->limits = rules->limits;
                         entrance->introduction = (uint8_t)rules->introduction;
                         entrance->trusted = &rules->trusted_proxies;
+                        entrance->tls = rules->tls;
+                        entrance->takes_tls = entrance->is_secure = rules->tls != NULL;
                 }
         }
         worker->http.back_limits = snapshot->back_limits;

@@ -49,6 +49,8 @@ struct gate {
         struct bucket_table known, strangers; /* cells of consumers, of addresses and headers */
         struct count_board *counts;
         struct live *live;
+        struct ticket_ring *tickets;    /* keys of session tickets; NULL: there are none */
+        const struct snapshot *current; /* the newest; the steward's. NULL: none yet */
         struct crowd *crowd; /* callers' connections; NULL: each worker counts for itself */
         struct worker **workers;
         unsigned worker_count;

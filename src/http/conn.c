@@ -15,9 +15,30 @@ static struct conn *of(struct link *link)
         return link->owner;
 }
 
+static bool is_shaking(const struct conn *conn)
+{
+        return conn->is_front && conn->phase == CONN_CONNECT;
+}
+
+/* Begins to wait for a caller's first request. */
+static void greeted(struct conn *conn)
+{
+        const struct entrance *entrance = conn->owner;
+        conn->phase = CONN_IDLE;
+        conn->codec = &h1_front;
+        conn_deadline(conn, entrance->limits.header_ns);
+        if (conn->is_leaving)
+                conn->codec->retire(conn);
+}
+
+/* A back is connected, or the handshake of a front is over. */
 static void on_up(struct link *link)
 {
         struct conn *conn = of(link);
+        if (conn->is_front) {
+                greeted(conn);
+                return;
+        }
         pool_introduce(conn);
         conn->codec->room(conn);
 }
@@ -59,6 +80,8 @@ static void on_down(struct link *link, enum err err)
         struct conn *conn = of(link);
         if (conn->phase == CONN_LINGER)
                 conn_close(conn, true);
+        else if (is_shaking(conn))
+                conn_close(conn, false); /* with what TLS had to say about it */
         else if (conn->phase != CONN_DEAD)
                 conn->codec->down(conn, err);
 }
@@ -94,6 +117,8 @@ static void on_timer(struct timer *timer)
         struct conn *conn = container_of(timer, struct conn, timer);
         if (conn->phase == CONN_LINGER)
                 lingered(conn);
+        else if (is_shaking(conn))
+                conn_close(conn, true);
         else if (conn->phase != CONN_DEAD)
                 conn->codec->timeout(conn);
 }
@@ -224,6 +249,20 @@ static bool enter(struct entrance *entrance, const struct addr *peer, bool is_tr
         return answer == CROWD_COUNTED || answer == CROWD_UNPLACED;
 }
 
+/* Nothing is read of a caller's before the handshake is over. False: it cannot be. */
+static bool secure(struct conn *conn)
+{
+        struct entrance *entrance = conn->owner;
+        struct link *link = NULL;
+        if (entrance->tls != NULL)
+                link = link_tls_accept(&conn->http->tls, &conn->tcp.link, entrance->tls, &above);
+        if (link == NULL)
+                return false;
+        conn->link = link;
+        conn->phase = CONN_CONNECT;
+        return true;
+}
+
 bool conn_admit(struct conn *conn)
 {
         const struct entrance *entrance = conn->owner;
@@ -241,8 +280,12 @@ bool conn_admit(struct conn *conn)
                 conn->arrival.is_placed = answer == CROWD_COUNTED;
         }
         conn->codec = &h1_front;
+        conn->arrival.is_secure = entrance->is_secure;
         conn_deadline(conn, entrance->limits.header_ns);
-        return true;
+        if (!entrance->takes_tls || secure(conn))
+                return true;
+        conn_close(conn, true);
+        return false;
 }
 
 /* True when this peer may say whose connection it is. */
@@ -312,6 +355,7 @@ void http_init(struct http *http, struct loop *loop)
 {
         *http = (struct http){.loop = loop};
         arena_init(&http->arena, NULL, SIZE_MAX / 2);
+        tls_loop_init(&http->tls, loop, &http->arena);
         slab_init(&http->conns, loop->pages, sizeof(struct conn));
         list_init(&http->fronts);
         list_init(&http->backs);
@@ -324,6 +368,7 @@ void http_fini(struct http *http)
 {
         CHECK(http->front_count == 0 && http->back_count == 0);
         slab_fini(&http->conns);
+        tls_loop_fini(&http->tls);
         arena_fini(&http->arena);
 }
 
@@ -359,6 +404,8 @@ void http_abort(struct http *http)
                 if (conn->exchange != NULL)
                         exchange_fault(conn->exchange, REASON_draining);
                 if (conn->phase == CONN_LINGER)
+                        conn_close(conn, true);
+                else if (is_shaking(conn))
                         conn_close(conn, true);
                 else
                         conn->codec->down(conn, ERR_cancelled);

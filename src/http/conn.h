@@ -8,6 +8,7 @@
 #include "http/codec.h"
 #include "io/loop.h"
 #include "net/link_tcp.h"
+#include "net/link_tls.h"
 #include "net/listen.h"
 #include "wire/cidr.h"
 #include "wire/h1.h"
@@ -59,8 +60,10 @@ struct entrance {
         uint32_t id;
         uint32_t conns;          /* that came in here and are still open */
         struct crowd_door *door; /* where they are counted over all workers; NULL: nowhere */
-        bool is_secure;
-        uint8_t introduction;        /* enum introduction */
+        bool takes_tls;          /* callers must speak TLS */
+        bool is_secure;          /* what they ask for is https */
+        uint8_t introduction;    /* enum introduction */
+        struct tls_set *tls;     /* what they are shown; NULL: who must speak it is turned away */
         const struct cidrs *trusted; /* who may introduce others; NULL: nobody */
         void *owner;                 /* the site's */
 };
@@ -77,6 +80,7 @@ struct http {
         struct loop *loop;
         struct arena arena; /* of fields and scratch */
         struct slab conns;
+        struct tls_loop tls;
         struct list fronts, backs; /* of conn.task.node */
         uint32_t front_count, back_count, exchange_count;
         struct h1_field *fields; /* for heads that arrive whole; of FIELDS_MOST entries */
@@ -92,7 +96,7 @@ enum { FIELDS_MOST = 1024, HTTP_SCRATCH = 128 * 1024 };
 
 enum conn_phase {
         CONN_IDLE,    /* between exchanges */
-        CONN_CONNECT, /* a back being dialled */
+        CONN_CONNECT, /* a back being dialled, a front whose handshake is not over */
         CONN_HEAD,    /* a head has begun to arrive */
         CONN_BUSY,    /* an exchange is on it */
         CONN_LINGER,  /* our end is sent; what still comes is thrown away */
@@ -105,6 +109,7 @@ struct partial;
 struct arrival {
         bool is_placed : 1;  /* its network is counted in the crowd */
         bool is_trusted : 1; /* its peer may say whose connection it is */
+        bool is_secure : 1;  /* it came where callers ask for https */
 };
 
 struct conn {
@@ -130,7 +135,7 @@ struct conn {
         uint32_t queued;        /* what had not left at the last look of the timer */
         struct addr peer;       /* of a front: whose connection it is, PROXY header heeded */
         struct hash128 speaks;  /* of a back: for whom, as it was told; see pool.h */
-        struct link *link;      /* what the codec speaks on: tcp\'s, or that of a layer over it */
+        struct link *link;      /* what the codec speaks on: tcp's, or that of a layer over it */
         struct link_tcp tcp;
 };
 

@@ -53,6 +53,7 @@ struct exchange *exchange_begin(struct http *http, const struct site *site, stru
                 ex->front.conn = front;
                 ex->peer = front->peer;
                 ex->entrance = front->owner;
+                ex->is_secure = front->arrival.is_secure;
                 front->exchange = ex;
                 front->phase = CONN_BUSY;
         }

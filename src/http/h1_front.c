@@ -90,7 +90,7 @@ static void refuse_head(struct conn *conn, const struct h1_head *head, struct st
 /* The canonical host: of the target in absolute form, else of Host (RFC 9112 3.2.2). */
 static enum reason read_authority(struct exchange *ex, struct head *head)
 {
-        uint16_t default_port = ex->entrance->is_secure ? 443 : 80;
+        uint16_t default_port = ex->is_secure ? 443 : 80;
         struct str authority = head->target.authority;
         if (authority.ptr == NULL)
                 authority = fields_value(&head->fields, NAME_host);

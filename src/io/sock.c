@@ -328,8 +328,12 @@ void sock_shut(struct sock *sock)
 
 void sock_close(struct sock *sock, bool is_abrupt)
 {
+        size_t taken;
         if (!sock_is_open(sock))
                 return;
+        /* A last word of the layer above. Whether it arrives makes no difference any more. */
+        if (!is_abrupt && sock->out.len > 0 && sock->may_write && sock->error == 0)
+                (void)write_through(sock, NULL, 0, &taken);
         list_remove(&sock->readers);
         list_remove(&sock->writers);
         buf_fini(&sock->out);

@@ -88,8 +88,8 @@ void sock_resume(struct sock *sock);
 /* No more will be sent: the peer sees our end after all that was. */
 void sock_shut(struct sock *sock);
 
-/* Closes at once; what is not out yet is lost. Abrupt: the peer sees a reset. May be called twice.
- */
+/* Closes at once; what the system does not take in that moment is lost. Abrupt: all of it, and the
+ * peer sees a reset. May be called twice. */
 void sock_close(struct sock *sock, bool is_abrupt);
 
 /* For the loop: one more read for each that may have more; writes all that was gathered. */

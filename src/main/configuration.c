@@ -182,7 +182,8 @@ void configuration_publish(struct steward *steward, struct snapshot *snapshot)
         if (err != ERR_ok)
                 fprintf(stderr, "gate: consumers: %s\n", err_text(err));
         config_wipe_keys(snapshot->config);
-        steward->snapshot = snapshot;
+        config_wipe_tls(snapshot->config);
+        steward->snapshot = steward->gate.current = snapshot;
         steward->published = wall_now(steward);
         snapshot->number = pin_publish(steward->gate.board, snapshot);
         if (steward->is_ready)
@@ -229,13 +230,19 @@ static void reload_done(struct steward *steward)
         arena_fini(&arena);
 }
 
+static bool is_same(const struct bundle *bundle, const struct snapshot *snapshot)
+{
+        return str_eq(bundle->load.hash, snapshot->hash) &&
+               str_eq(bundle->config->tls_hash, snapshot->config->tls_hash);
+}
+
 void configuration_reload(struct steward *steward)
 {
         struct bundle *bundle = read_bundle(steward);
         struct snapshot *snapshot;
         steward->reload.is_due = false;
         /* The same document again is nothing new, but it was asked for and is good. */
-        if (bundle_is_good(bundle) && str_eq(bundle->load.hash, steward->snapshot->hash)) {
+        if (bundle_is_good(bundle) && is_same(bundle, steward->snapshot)) {
                 remember(steward, NULL);
                 bundle_free(bundle);
                 reload_done(steward);

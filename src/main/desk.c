@@ -140,6 +140,15 @@ static void count_names(struct steward *steward)
         counts_set(counts, COUNT_dns_failed, dns->missing + dns->timeouts + dns->failed);
 }
 
+static bool is_secure(const struct snapshot *snapshot, struct str listener)
+{
+        for (uint32_t i = 0; i < snapshot->listener_count; i++) {
+                if (str_eq(snapshot->listeners[i].name, listener))
+                        return snapshot->listeners[i].tls != NULL;
+        }
+        return false;
+}
+
 static void fill_state(void *arg, struct admin_state *ret_state)
 {
         struct steward *steward = arg;
@@ -164,6 +173,7 @@ static void fill_state(void *arg, struct admin_state *ret_state)
                 steward->desk.listeners[ret_state->listener_count++] = (struct admin_listener){
                         .name = steward->openings[i].name,
                         .address = str_of(steward->openings[i].bound.address),
+                        .is_secure = is_secure(snapshot, steward->openings[i].name),
                 };
         if (steward->is_draining)
                 ret_state->not_ready = S("it is shutting down");

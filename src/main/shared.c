@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/rand.h"
+#include "net/ticket.h"
 
 #define SHARED_MAGIC 0x6761746563656c31u /* "gatecel1" */
 
@@ -17,7 +18,10 @@ struct shared_head {
         uint64_t magic;
         uint64_t cells;
         uint8_t secret[SEAL_SECRET_SIZE];
+        struct ticket_ring tickets;
 };
+
+static_assert(sizeof(struct shared_head) <= PAGE_SIZE, "the head has a page of its own");
 
 static size_t round_up(size_t size)
 {
@@ -62,5 +66,6 @@ enum err shared_map(struct keeper_link *link, uint64_t cells, struct gate *gate,
                 err = bucket_map(memory + PAGE_SIZE + table, table, &gate->strangers);
         if (err == ERR_ok)
                 seal_secret_init(ret_secret, head->secret);
+        gate->tickets = &head->tickets;
         return err;
 }

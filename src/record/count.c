@@ -187,6 +187,12 @@ void counts_turn(struct counts *counts, const struct http *http)
         counts_set(counts, COUNT_proxy_missing, http->counts.strangers[STRANGER_MISSING]);
         counts_set(counts, COUNT_proxy_bad, http->counts.strangers[STRANGER_BAD]);
         counts_set(counts, COUNT_proxy_late, http->counts.strangers[STRANGER_LATE]);
+        counts_set(counts, COUNT_tls_full, http->tls.counts.full);
+        counts_set(counts, COUNT_tls_resumed, http->tls.counts.resumed);
+        counts_set(counts, COUNT_tls_failed, http->tls.counts.failed);
+        counts_set(counts, COUNT_tls_closed, http->tls.counts.cut);
+        counts_set(counts, COUNT_tls_late, http->tls.counts.late);
+        counts_set(counts, COUNT_tls_shaking, http->tls.counts.shaking);
         counts_set(counts, COUNT_pages_used, page_pool_in_use(pages) * PAGE_SIZE);
         counts_set(counts, COUNT_pages_max, page_pool_max(pages) * PAGE_SIZE);
 }

@@ -27,6 +27,7 @@ HTTP/1.1, that a server(never=True) saw no byte, and that each request seen upst
 in the access log.
 """
 from . import http1, proxy
+from .certs import Authority, listens
 from .client import Raw, Response
 from .door import Door
 from .faults import Allocations, SmallDisk, Syscalls
@@ -36,6 +37,7 @@ from .pace import Patience, Watch, wait_until
 from .server import Deaf, Server, close, half_close, hold, reset, wait
 from .traffic import Traffic
 
-__all__ = ["Allocations", "Deaf", "Door", "Gate", "Head", "Patience", "ProtocolFault", "Raw",
-           "Response", "Server", "SmallDisk", "Syscalls", "Traffic", "Watch", "close", "half_close",
-           "hold", "http1", "proxy", "request", "reset", "wait", "wait_until"]
+__all__ = ["Allocations", "Authority", "Deaf", "Door", "Gate", "Head", "Patience",
+           "ProtocolFault", "Raw", "Response", "Server", "SmallDisk", "Syscalls", "Traffic",
+           "Watch", "close", "half_close", "hold", "http1", "listens", "proxy", "request",
+           "reset", "wait", "wait_until"]

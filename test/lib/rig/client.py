@@ -1,6 +1,7 @@
 """client.py -- a raw socket that sends exact bytes in any cuts and reads answers strictly."""
 import json
 import socket
+import ssl
 import struct
 import time
 from dataclasses import dataclass, field
@@ -69,7 +70,8 @@ class Response:
 class Raw:
     """One TCP connection to the gate, or to anything that speaks HTTP/1.1."""
 
-    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, rcvbuf=None, keep=True):
+    def __init__(self, port, host="127.0.0.1", timeout=TIMEOUT, rcvbuf=None, keep=True,
+                 tls=None, name="a.test", session=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
@@ -78,6 +80,9 @@ class Raw:
         self.socket.connect((host, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local_port = self.socket.getsockname()[1]
+        if tls:  # an ssl.SSLContext; a farewell that is missing is a reset
+            self.socket = tls.wrap_socket(self.socket, server_hostname=name, session=session,
+                                          suppress_ragged_eofs=False)
         self.reader = http1.Reader(self._receive, keep)
         self.end = None  # "eof" or "reset", once it was seen
 
@@ -90,7 +95,7 @@ class Raw:
     def _receive(self):
         try:
             data = self.socket.recv(1 << 18)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
             self.end = "reset"
             return b""
         if not data:

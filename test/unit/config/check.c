@@ -235,9 +235,8 @@ static const char later[] =
         "policies:\n  auth: idp\n"
         "apis:\n  orders:\n    path: /\n    openapi: ./orders.openapi.yaml\n    upstream: orders\n"
         "    operations:\n      listOrders:  { cache: 30s }\n      getHealth:   { auth: none }\n"
-        "listeners:\n  public: { address: \":443\", tls: { cert: ./a.pem, key: \"${cred:key}\" }, "
-        "http3: "
-        "true }\n"
+        "listeners:\n  public: { address: \":443\", tls: { cert: ./a.pem, key: ./a.key, "
+        "acme: ops@example.com }, http3: true }\n"
         "consumers:\n  acme: { api_key: \"${env:KEY}\", subscriptions: { x: \"${file:none}\" } }\n"
         "billing: { provider: { stripe: \"${env:STRIPE}\" } }\n";
 
