@@ -24,9 +24,12 @@ struct codec {
         void (*body)(struct exchange *ex, struct end *end);
         /* An informational head of the other end is to be passed on (fronts only). */
         void (*interim)(struct exchange *ex, struct end *end);
+        /* The body that end brings is to wait, or may go on: it moves by itself else. */
+        void (*pause)(struct exchange *ex, struct end *end, bool is_paused);
         /* Lets go of this exchange at once; what was begun is broken off. */
         void (*reset)(struct exchange *ex, struct end *end, enum reason reason);
         void (*retire)(struct conn *conn); /* no new exchanges; close when idle */
+        void (*fini)(struct conn *conn);   /* the conn is closed, its `talk` goes */
 };
 
 extern const struct codec h1_front, h1_back;

@@ -165,6 +165,8 @@ static void forget(struct conn *conn)
         }
         conn->phase = CONN_DEAD;
         timer_stop(&conn->timer);
+        if (conn->talk != NULL)
+                conn->codec->fini(conn);
         if (conn->partial != NULL)
                 partial_free(TAKE(conn->partial));
         while (conn->held != NULL) {

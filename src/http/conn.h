@@ -112,6 +112,7 @@ struct arrival {
         bool is_secure : 1;  /* it came where callers ask for https */
 };
 
+/* tidy: long, because each member is one of these small cells'. */
 struct conn {
         struct task task; /* its place among the conns of http, later its grave */
         struct timer timer;
@@ -121,6 +122,7 @@ struct conn {
         struct partial *partial; /* a head that did not arrive whole */
         struct page *held;       /* bytes of the next requests */
         void *owner;             /* front: struct entrance; back: struct pool */
+        void *talk;              /* the codec's state of the whole conn; NULL: none */
         uint64_t since;          /* ns: when a back was made, when a front became idle */
         uint8_t phase;
         bool is_front : 1;

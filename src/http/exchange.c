@@ -98,7 +98,7 @@ static struct end *producer(struct exchange *ex, const struct body *body)
 
 static void hold(struct exchange *ex, struct body *body, struct str bytes)
 {
-        const struct end *from = producer(ex, body);
+        struct end *from = producer(ex, body);
         if (!buf_add(&body->held, bytes.ptr, bytes.len)) {
                 body->is_discarded = true;
                 exchange_fault(ex, REASON_overloaded);
@@ -108,7 +108,7 @@ static void hold(struct exchange *ex, struct body *body, struct str bytes)
                 return;
         body->is_paused = true;
         if (from->conn != NULL)
-                link_pause(conn_link(from->conn), true);
+                from->codec->pause(ex, from, true);
 }
 
 void exchange_push(struct exchange *ex, struct body *body, struct str bytes)
@@ -146,9 +146,8 @@ void exchange_took(struct exchange *ex, struct body *body)
         if (!body->is_paused || body->held.len >= PAUSE_MARK)
                 return;
         body->is_paused = false;
-        /* A front that holds requests to come stays paused for those. */
-        if (from->conn != NULL && from->conn->held == NULL)
-                link_pause(conn_link(from->conn), false);
+        if (from->conn != NULL)
+                from->codec->pause(ex, from, false);
         /* A site that makes the body itself may go on. */
         if (from->conn == NULL)
                 exchange_resume(ex);

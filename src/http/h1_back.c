@@ -370,6 +370,12 @@ static void back_timeout(struct conn *conn)
                 fail(conn, late(conn));
 }
 
+static void back_pause(struct exchange *ex, struct end *end, bool is_paused)
+{
+        (void)ex;
+        link_pause(conn_link(end->conn), is_paused);
+}
+
 static void back_reset(struct exchange *ex, struct end *end, enum reason reason)
 {
         struct conn *conn = end->conn;
@@ -395,6 +401,7 @@ const struct codec h1_back = {
         .timeout = back_timeout,
         .head = back_head,
         .body = back_body,
+        .pause = back_pause,
         .reset = back_reset,
         .retire = back_retire,
 };

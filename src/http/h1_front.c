@@ -501,6 +501,14 @@ static void front_timeout(struct conn *conn)
         }
 }
 
+/* One that holds requests to come stays paused for those. */
+static void front_pause(struct exchange *ex, struct end *end, bool is_paused)
+{
+        (void)ex;
+        if (is_paused || end->conn->held == NULL)
+                link_pause(conn_link(end->conn), is_paused);
+}
+
 static void front_reset(struct exchange *ex, struct end *end, enum reason reason)
 {
         struct conn *conn = end->conn;
@@ -533,6 +541,7 @@ const struct codec h1_front = {
         .head = front_head,
         .body = front_body,
         .interim = front_interim,
+        .pause = front_pause,
         .reset = front_reset,
         .retire = front_retire,
 };

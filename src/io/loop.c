@@ -22,6 +22,7 @@ struct loop *loop_make(const struct driver *driver, size_t pages_max)
         loop->pages = page_pool_make(pages_max, RESERVE_PAGES);
         CHECK(loop->world != NULL && loop->hot != NULL);
         list_init(&loop->ready);
+        list_init(&loop->late);
         list_init(&loop->readers);
         list_init(&loop->writers);
         list_init(&loop->graves);
@@ -96,8 +97,8 @@ static void read_clock(struct loop *loop)
 
 static uint64_t time_to_wait(const struct loop *loop, uint64_t wait)
 {
-        if (!list_is_empty(&loop->ready) || !list_is_empty(&loop->readers) ||
-            !list_is_empty(&loop->writers))
+        if (!list_is_empty(&loop->ready) || !list_is_empty(&loop->late) ||
+            !list_is_empty(&loop->readers) || !list_is_empty(&loop->writers))
                 return 0;
         uint64_t next = wheel_next(&loop->wheel);
         if (next == TIMER_NEVER)
@@ -124,6 +125,10 @@ void loop_turn(struct loop *loop, uint64_t wait)
         /* After the events: who sent in time is not late because this thread is. */
         wheel_turn(&loop->wheel, loop->now);
         loop_run_ready(loop);
+        while (!list_is_empty(&loop->late)) {
+                run_tasks(&loop->late);
+                loop_run_ready(loop);
+        }
         sock_flush_all(loop); /* much ends with its last byte: it is counted in this turn */
         list_each_safe (node, &loop->turners) {
                 struct task *task = list_entry(node, struct task, node);

@@ -1,8 +1,8 @@
 /* loop.h -- one per thread: time, events, timers, work that is ready, mail from other threads.
  * A turn: wait, mail, events (each followed by the ready queue, while the bytes it was about are
- * still in hand), timers, flush of what was written, burial of what was closed. Nothing dies on
- * somebody's stack: loop_bury frees at the end of the turn. Only loop_post may be called from other
- * threads. */
+ * still in hand), timers, what is late, flush of what was written, burial of what was closed.
+ * Nothing dies on somebody's stack: loop_bury frees at the end of the turn. Only loop_post may be
+ * called from other threads. */
 #pragma once
 
 #include <stdatomic.h>
@@ -37,6 +37,7 @@ struct loop {
         struct page_pool *pages;
         uint8_t *hot;        /* what is received lies here until the callback returns */
         struct list ready;   /* of task: runs after the event in hand */
+        struct list late;    /* of task: runs before what was written leaves */
         struct list readers; /* of sock: more to read than one buffer held */
         struct list writers; /* of sock: something to flush at the end of the turn */
         struct list graves;  /* of task: run at the very end of the turn */
@@ -79,6 +80,14 @@ static inline void loop_ready(struct loop *loop, struct task *task)
 {
         if (list_is_empty(&task->node))
                 list_push(&loop->ready, &task->node);
+}
+
+/* Runs the task once, at the end of the turn, before what was written leaves: for what should be
+ * written once, after everybody has added to it. Does nothing if it is queued already. */
+static inline void loop_late(struct loop *loop, struct task *task)
+{
+        if (list_is_empty(&task->node))
+                list_push(&loop->late, &task->node);
 }
 
 /* Runs what is ready now. For whoever holds borrowed bytes and wants the exchange to take its steps

@@ -87,6 +87,29 @@ static void a_task_may_make_another_ready(void **state)
         assert_string_equal(trail, "ba");
 }
 
+static void late_then_ready(struct task *task)
+{
+        (void)task;
+        note('b');
+        loop_ready(loop, &task_a);
+}
+
+static void late_tasks_run_once_behind_what_is_ready(void **state)
+{
+        (void)state;
+        struct task late, ready;
+        task_init(&late, late_then_ready);
+        task_init(&ready, run_a);
+        task_init(&task_a, run_a);
+        loop_late(loop, &late);
+        loop_late(loop, &late);
+        loop_ready(loop, &ready);
+        loop_turn(loop, SEC);
+        assert_string_equal(trail, "aba");
+        loop_turn(loop, 0);
+        assert_string_equal(trail, "aba");
+}
+
 /* Every part of a turn leaves its letter; each makes the task `r` ready. */
 static struct task on_ready, on_turn, on_grave;
 static struct timer on_timer;
@@ -343,6 +366,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(ready_tasks_run_once_in_order),
                 TEST(a_task_may_make_another_ready),
+                TEST(late_tasks_run_once_behind_what_is_ready),
                 TEST(a_turn_has_its_order),
                 TEST(turners_run_in_every_turn),
                 TEST(what_dies_in_a_turn_is_there_until_its_end),
