@@ -4,6 +4,7 @@
 #include "admin/admin_int.h"
 #include "base/check.h"
 #include "gate/live.h"
+#include "net/cert.h"
 #include "wire/date.h"
 #include "wire/json_put.h"
 #include "wire/unit.h"
@@ -14,6 +15,7 @@ enum { REASON_TEXT_MAX = 2048 };
 enum part {
         PART_HEAD,
         PART_LISTENERS,
+        PART_CERTIFICATES,
         PART_APIS,
         PART_UPSTREAMS,
         PART_TARGETS,
@@ -217,6 +219,34 @@ static enum element put_listener(struct json_put *put, const struct admin *admin
         return ELEMENT_PUT;
 }
 
+static enum element put_certificate(struct json_put *put, const struct admin *admin, unsigned at)
+{
+        enum { NAMES_SHOWN = 20, MARK = 2 * DIGEST_SIZE };
+        const struct listener_rules *listener;
+        const struct cert *cert = snapshot_cert(admin->gate->current, at, &listener);
+        int64_t now = (int64_t)(loop_wall(admin->http.loop) / SECOND);
+        char memory[MARK];
+        struct text mark = text_over(memory, sizeof memory);
+        if (cert == NULL)
+                return ELEMENT_END;
+        digest_write(&cert->fingerprint, DIGEST_SIZE, &mark);
+        put_begin(put, '{');
+        put_text_at(put, "listener", str_first(listener->name, 512));
+        put_key(put, "names");
+        put_begin(put, '[');
+        for (size_t i = 0; i < cert->names_count && i < NAMES_SHOWN; i++)
+                put_text(put, cert->names[i]);
+        put_end(put, ']');
+        put_text_at(put, "sha256", text_str(&mark));
+        put_time(put, "from", cert->from > 0 ? (uint64_t)cert->from * SECOND : 1);
+        put_time(put, "until", cert->until > 0 ? (uint64_t)cert->until * SECOND : 1);
+        put_bool_at(put, "valid", now >= cert->from && now < cert->until);
+        put_u64_at(put, "days",
+                   now < cert->until ? (uint64_t)(cert->until - now) / (DAY / SECOND) : 0);
+        put_end(put, '}');
+        return ELEMENT_PUT;
+}
+
 static enum element put_api(struct json_put *put, const struct admin *admin, unsigned at)
 {
         const struct count_board *board = admin->gate->counts;
@@ -333,8 +363,11 @@ static const struct {
         const char *key;
         enum element (*put)(struct json_put *put, const struct admin *admin, unsigned at);
 } lists[] = {
-        [PART_LISTENERS] = {"listeners", put_listener}, [PART_APIS] = {"apis", put_api},
-        [PART_UPSTREAMS] = {"upstreams", put_upstream}, [PART_TARGETS] = {"targets", put_target},
+        [PART_LISTENERS] = {"listeners", put_listener},
+        [PART_CERTIFICATES] = {"certificates", put_certificate},
+        [PART_APIS] = {"apis", put_api},
+        [PART_UPSTREAMS] = {"upstreams", put_upstream},
+        [PART_TARGETS] = {"targets", put_target},
         [PART_CONSUMERS] = {"consumers", put_consumer},
 };
 

@@ -238,6 +238,7 @@ void serve_metrics(struct visit *visit)
         admin_count(admin, &state);
         exposition->board = admin->gate->counts;
         exposition->live = admin->gate->live;
+        exposition->snapshot = &admin->gate->current;
         exposition->each_target = admin->gate->live == NULL ? NULL : live_each;
         exposition->version = arena_str(visit_arena(visit), state.version);
         exposition->config = arena_str(visit_arena(visit), state.config_hash);

@@ -2,6 +2,9 @@
  * is written at once is one row, and a row that does not fit is written first next time. */
 #include "admin/exposition.h"
 
+#include "gate/snapshot.h"
+#include "net/cert.h"
+
 #include "http/message.h"
 #include "wire/accept.h"
 
@@ -413,6 +416,29 @@ static enum row target_row(const struct exposition *exposition, struct text *out
         return walk.is_found ? ROW_PUT : ROW_END;
 }
 
+/* ---- certificates ---- */
+
+static enum row cert_row(const struct exposition *exposition, struct text *out)
+{
+        enum { MARK_BYTES = 8 };
+        const struct listener_rules *listener;
+        const struct cert *cert = NULL;
+        char memory[LABELS_SIZE], hex[2 * MARK_BYTES];
+        struct text labels = text_over(memory, sizeof memory);
+        struct text mark = text_over(hex, sizeof hex);
+        if (exposition->snapshot != NULL)
+                cert = snapshot_cert(*exposition->snapshot, exposition->series, &listener);
+        if (cert == NULL)
+                return ROW_END;
+        digest_write(&cert->fingerprint, MARK_BYTES, &mark);
+        put_label(&labels, "gatehouse_listener", listener->name);
+        put_label(&labels, "server_address", cert->names_count > 0 ? cert->names[0] : S(""));
+        put_label(&labels, "gatehouse_certificate", text_str(&mark));
+        put_value(out, &families[exposition->metric], text_str(&labels),
+                  cert->until > 0 ? (uint64_t)cert->until * SECOND : 0);
+        return ROW_PUT;
+}
+
 /* ---- all of it ---- */
 
 static enum row put_row(struct exposition *exposition, struct text *out)
@@ -436,6 +462,8 @@ static enum row put_row(struct exposition *exposition, struct text *out)
         case METRIC_upstream_active:
         case METRIC_upstream_connections:
                 return target_row(exposition, out);
+        case METRIC_cert_expiry:
+                return cert_row(exposition, out);
         case METRIC_config_hash:
         case METRIC_build:
                 return info_row(exposition, out);

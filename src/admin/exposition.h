@@ -20,8 +20,9 @@ typedef void each_target_fn(struct live *live,
 struct exposition {
         const struct count_board *board;
         struct live *live;
-        each_target_fn *each_target; /* live_each; NULL: no targets are told of */
-        struct str version, config;  /* for the two infos; empty: not told */
+        const struct snapshot *const *snapshot; /* the newest; NULL: no certificates are told of */
+        each_target_fn *each_target;            /* live_each; NULL: no targets are told of */
+        struct str version, config;             /* for the two infos; empty: not told */
         enum exposition_form form;
         unsigned metric;      /* the one in turn */
         unsigned series, row; /* what of it is next */

@@ -109,6 +109,30 @@ static void put_listeners(struct screen *screen)
         }
 }
 
+/* Those that go on for a while yet: no line. */
+static void put_certificates(struct screen *screen)
+{
+        enum { SOON_DAYS = 30 };
+        json_each (cert, json_get(screen->root, S("certificates"))) {
+                bool is_valid = show_is(cert, "valid");
+                uint64_t days = show_u64(cert, "days");
+                struct text text = text_grow(screen->arena, 512);
+                if (is_valid && days > SOON_DAYS)
+                        continue;
+                head(screen, "certificate");
+                show_text(&text, json_str(json_at(json_get(cert, S("names")), 0), screen->arena),
+                          NAME_MAX_SHOWN);
+                text_format(&text, " of listener " STR_FMT,
+                            STR_ARG(show_str(cert, "listener", screen->arena)));
+                if (is_valid)
+                        text_format(&text, " expires in %llu days", (unsigned long long)days);
+                else
+                        text_put(&text, S(" is not valid now"));
+                color(screen, is_valid ? SHOW_WARN : SHOW_BAD, text_str(&text));
+                text_char(screen->out, '\n');
+        }
+}
+
 /* ---- what it does ---- */
 
 static void put_rate(struct screen *screen, const struct json *object, const char *key,
@@ -336,6 +360,7 @@ static void put_screen(struct screen *screen)
         put_process(screen);
         put_config(screen);
         put_listeners(screen);
+        put_certificates(screen);
         put_traffic(screen);
         put_connections(screen);
         put_machine(screen);

@@ -273,6 +273,17 @@ static bool was_read(const struct load *load, struct str path)
         return false;
 }
 
+bool load_certs_are_stale(const struct load *load)
+{
+        for (size_t i = load->certs; load->certs > 0 && i < load->files_count; i++) {
+                struct file_stamp now;
+                enum err err = load->world->stamp(load->world->arg, load->files[i].path, &now);
+                if ((err == ERR_ok || err == ERR_missing) && stamp_differs(load, &load->files[i]))
+                        return true;
+        }
+        return false;
+}
+
 bool load_is_stale(const struct load *load, struct arena *scratch)
 {
         for (size_t i = 0; i < load->files_count; i++) {

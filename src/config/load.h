@@ -57,7 +57,8 @@ struct load {
         size_t patterns_count;
         size_t documents; /* files that hold configuration: "checked 4 files" */
         bool is_missing;  /* the root file is not there at all */
-        bool is_denied;   /* a certificate or key may not be read by this user */
+        size_t denied;    /* faults because of secrets that this user may not read */
+        size_t certs;     /* which of `files` is the first that a listener shows */
 };
 
 /* Reads everything; true when there are no errors so far. Faults go on being collected in
@@ -66,6 +67,9 @@ bool load_run(struct load *load, const struct load_request *request, struct aren
 
 /* True when a file that was read has changed, or another one fits a pattern of include. */
 bool load_is_stale(const struct load *load, struct arena *scratch);
+
+/* True when a certificate or key has changed or gone. What cannot be looked at has not. */
+bool load_certs_are_stale(const struct load *load);
 
 /* ns since 1970; 0: nobody knows. */
 static inline uint64_t load_wall(const struct load *load)

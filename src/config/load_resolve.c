@@ -44,6 +44,7 @@ static void put_file(struct resolver *resolver, struct str path, const char *wha
         struct file file;
         enum err err = load_read(resolver->load, path, LOAD_SECRET_MAX, &file);
         resolver->is_secret = true;
+        resolver->load->denied += err == ERR_denied;
         if (err != ERR_ok) {
                 struct fault *fault = complain(resolver, FAULT_E121, what, path, "");
                 fault->label = err == ERR_limit    ? S("larger than a secret may be")

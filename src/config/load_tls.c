@@ -21,7 +21,7 @@ static struct str read_pem(struct load *load, const struct json *node, struct st
         fault->label = err == ERR_ok       ? S("it is empty")
                        : err == ERR_syntax ? S("it is no regular file")
                                            : str_of(err_text(err));
-        load->is_denied = load->is_denied || err == ERR_denied;
+        load->denied += err == ERR_denied;
         return STR_NONE;
 }
 
@@ -38,6 +38,7 @@ static void load_one(struct load *load, struct conf_tls *tls, struct text *all)
 
 void config_load_tls(struct load *load, struct config *config)
 {
+        load->certs = load->files_count;
         struct text all = text_grow(load->arena, SIZE_MAX / 2), hash = text_grow(load->arena, 128);
         for (size_t i = 0; i < config->listeners_count; i++) {
                 for (size_t k = 0; k < config->listeners[i].tls_count; k++)

@@ -85,6 +85,23 @@ static void check_time(struct work *work, const struct conf_tls *tls, const stru
         work->is_bad = work->is_bad || is_new;
 }
 
+/* True, with a complaint, when the listener has it already. */
+static bool is_twice(struct work *work, const struct conf_tls *tls, const struct cert *cert)
+{
+        struct faults *faults = work->compile->in->faults;
+        for (size_t i = 0; i < work->count; i++) {
+                if (memcmp(work->pairs[i].cert->fingerprint.bytes, cert->fingerprint.bytes,
+                           DIGEST_SIZE) != 0)
+                        continue;
+                struct fault *fault = fault_add(faults, FAULT_E214, cert_node(tls),
+                                                "listener `" STR_FMT "` has a certificate twice",
+                                                STR_ARG(work->listener->name));
+                fault->also = place_of(faults->sources, cert_node(&work->listener->tls[i]));
+                return true;
+        }
+        return false;
+}
+
 static void read_pair(struct work *work, const struct conf_tls *tls)
 {
         struct faults *faults = work->compile->in->faults;
@@ -97,6 +114,10 @@ static void read_pair(struct work *work, const struct conf_tls *tls)
                         faults, FAULT_E214, node, "the %s of listener `" STR_FMT "` cannot be used",
                         is_key ? "key" : "certificate", STR_ARG(work->listener->name));
                 fault->label = str_of(cert_fault_text(wrong));
+                work->is_bad = true;
+                return;
+        }
+        if (is_twice(work, tls, cert)) {
                 work->is_bad = true;
                 return;
         }
@@ -155,6 +176,20 @@ static void check_hosts(struct work *work)
                         fault->label = S("its callers will not trust who answers");
                 }
         }
+}
+
+const struct cert *snapshot_cert(const struct snapshot *snapshot, unsigned at,
+                                 const struct listener_rules **ret_listener)
+{
+        for (uint32_t i = 0; snapshot != NULL && i < snapshot->listener_count; i++) {
+                const struct listener_rules *rules = &snapshot->listeners[i];
+                unsigned count = rules->tls == NULL ? 0 : (unsigned)tls_set_count(rules->tls);
+                *ret_listener = rules;
+                if (at < count)
+                        return tls_set_cert(rules->tls, at);
+                at -= count;
+        }
+        return NULL;
 }
 
 static void give(void *arg)

@@ -195,9 +195,20 @@ static enum route_kind find(struct exchange *ex, struct trip *trip, struct route
         return ROUTE_FOUND;
 }
 
+/* Over TLS, only hosts may be asked for that share the certificate which was shown: what one of
+ * them wants of a handshake is not to be had through another (RFC 9110 7.4). */
+static bool is_for_us(const struct exchange *ex)
+{
+        struct link *tls = ex->front.conn == NULL ? NULL : conn_tls(ex->front.conn);
+        return tls == NULL || ex->req.head.host.len == 0 ||
+               tls_set_may(link_tls_set(tls), link_tls_face(tls), ex->req.head.host);
+}
+
 static enum onward step_route(struct exchange *ex, struct trip *trip)
 {
         const struct head *head = &ex->req.head;
+        if (!is_for_us(ex))
+                return refuse(ex, trip, REASON_wrong_host);
         if (answer_special(ex, trip))
                 return go(trip, STEP_RESPONSE);
         struct route_ask ask = {

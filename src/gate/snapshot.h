@@ -10,6 +10,7 @@
 #include "wire/cidr.h"
 
 struct bundle;
+struct cert;
 struct config;
 struct live;
 
@@ -105,3 +106,7 @@ struct snapshot {
         struct map tiers;    /* struct tier by name */
         struct str problems; /* base URL of problem types; empty: urn:gatehouse:problem: */
 };
+
+/* Certificate number `at` of all listeners, and whose it is; NULL behind the last. */
+const struct cert *snapshot_cert(const struct snapshot *snapshot, unsigned at,
+                                 const struct listener_rules **ret_listener);

@@ -181,6 +181,12 @@ bool conn_moves(struct conn *conn);
 /* Sends our end and throws away what still comes, for a bounded time and number of bytes. */
 void conn_linger(struct conn *conn);
 
+/* The layer that speaks TLS, once its handshake is over; NULL: the conn has none. */
+static inline struct link *conn_tls(struct conn *conn)
+{
+        return conn->link != &conn->tcp.link && conn->phase != CONN_DEAD ? conn->link : NULL;
+}
+
 static inline void conn_deadline(struct conn *conn, uint64_t after_ns)
 {
         timer_set(conn->http->loop, &conn->timer, loop_now(conn->http->loop) + after_ns);

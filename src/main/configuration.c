@@ -101,7 +101,8 @@ struct bundle *configuration_first(struct steward *steward, int *ret_code)
         const struct data_start *start = steward->start;
         struct bundle *bundle = read_bundle(steward), *kept = NULL;
         bool is_good = bundle_is_good(bundle);
-        say_faults(bundle);
+        if (!is_good)
+                say_faults(bundle); /* else once it is compiled, with what is found then */
         if (is_good && !start->last_good)
                 return bundle;
         *ret_code = bundle->load.is_missing ? EX_NOINPUT : EX_CONFIG;
@@ -123,9 +124,9 @@ struct snapshot *configuration_compile(struct steward *steward, struct bundle *b
                                        int *ret_code)
 {
         struct snapshot *snapshot = bundle_compile(bundle, &steward->gate);
+        say_faults(bundle);
         if (snapshot != NULL)
                 return snapshot;
-        say_faults(bundle);
         bundle_free(bundle);
         *ret_code = EX_CONFIG;
         return NULL;
@@ -166,6 +167,8 @@ bool configuration_is_stale(struct steward *steward)
         const struct bundle *last = steward->reload.passed_over != NULL
                                             ? steward->reload.passed_over
                                             : steward->snapshot->bundle;
+        if (!steward->start->watching)
+                return load_certs_are_stale(&last->load);
         arena_init(&scratch, NULL, LOAD_FILE_MAX);
         bool is_stale = load_is_stale(&last->load, &scratch);
         arena_fini(&scratch);
@@ -202,11 +205,23 @@ static void reload_failed(struct steward *steward, struct str text, struct str f
         desk_tell(steward, text, faults);
 }
 
+static void reload_told(struct steward *steward, struct str text, struct str faults)
+{
+        const struct config *config = steward->snapshot->config;
+        struct reload *reload = &steward->reload;
+        reload->is_good = true;
+        reload->good++;
+        reload->wall = wall_now(steward);
+        keep_text(reload, STR_NONE);
+        keeper_link_reloaded(steward->link, (uint64_t)config->drain / 1000000,
+                             (uint64_t)config->stream_drain / 1000000);
+        desk_tell(steward, text, faults);
+}
+
 /* What of the configuration a running gate cannot take is told to whoever asked for it. */
 static void reload_done(struct steward *steward)
 {
         const struct config *config = steward->snapshot->config;
-        struct reload *reload = &steward->reload;
         struct arena arena;
         struct faults faults;
         arena_init(&arena, NULL, LOAD_FILE_MAX);
@@ -220,14 +235,23 @@ static void reload_done(struct steward *steward)
         faults_write_json(&faults, &json);
         if (text.len > 0)
                 fwrite(text.at, 1, text.len, stderr);
-        reload->is_good = true;
-        reload->good++;
-        reload->wall = wall_now(steward);
-        keep_text(reload, STR_NONE);
-        keeper_link_reloaded(steward->link, (uint64_t)config->drain / 1000000,
-                             (uint64_t)config->stream_drain / 1000000);
-        desk_tell(steward, text_str(&text), text_str(&json));
+        reload_told(steward, text_str(&text), text_str(&json));
         arena_fini(&arena);
+}
+
+/* True when all that is wrong is that only root may read something: then a fresh process, which
+ * still is root, reads everything, and takes over when it can. */
+static bool ask_for_fresh(struct steward *steward, const struct bundle *bundle)
+{
+        const struct load *load = &bundle->load;
+        if (!steward->was_root || load->denied == 0 || load->denied != load->faults.errors)
+                return false;
+        struct str text = S("what only root may read is read by a fresh process, which takes "
+                            "over\n");
+        fprintf(stderr, "gate: " STR_FMT, STR_ARG(text));
+        reload_told(steward, text, S("[]"));
+        keeper_link_request(steward->link, REQUEST_RENEW);
+        return true;
 }
 
 static bool is_same(const struct bundle *bundle, const struct snapshot *snapshot)
@@ -249,6 +273,10 @@ void configuration_reload(struct steward *steward)
                 return;
         }
         snapshot = bundle_compile(bundle, &steward->gate);
+        if (snapshot == NULL && ask_for_fresh(steward, bundle)) {
+                remember(steward, bundle);
+                return;
+        }
         if (snapshot == NULL) {
                 reload_failed(steward, faults_text(bundle), faults_json(bundle));
                 remember(steward, bundle);

@@ -27,5 +27,5 @@ void configuration_serves(struct steward *steward);
 /* To be called now and then: keeps what is in force as the last good one when its time has come. */
 void configuration_prove(struct steward *steward);
 
-/* A file of those that were read last has changed. */
+/* A file of those that were read last has changed: a certificate or key, or with --watch any. */
 bool configuration_is_stale(struct steward *steward);

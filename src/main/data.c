@@ -109,7 +109,7 @@ static void make_gate(struct steward *steward, const struct config *config)
                 worker_init(gate->workers[i], gate, i, steward->crew.hands[i]->loop);
 }
 
-static int give_up_privileges(const struct steward *steward, const struct config *config)
+static int give_up_privileges(struct steward *steward, const struct config *config)
 {
         struct user user;
         /* The preset is a wish: a machine that has no such user has another for nobody's things. */
@@ -119,6 +119,7 @@ static int give_up_privileges(const struct steward *steward, const struct config
             privs_make_dir(steward->folder.ptr, &user) != ERR_ok)
                 fprintf(stderr, "gate: no folder for state: " STR_FMT "\n",
                         STR_ARG(steward->folder));
+        steward->was_root = geteuid() == 0 && user.uid != 0 && steward->link->local == NULL;
         if (err == ERR_ok)
                 err = privs_drop(&user, steward->start->core_dumps != 0);
         if (err == ERR_ok)
@@ -219,7 +220,7 @@ static void on_look(struct timer *timer)
                         timer_set(steward->loop, timer, now + LOOK_NS);
                 return;
         }
-        if (steward->start->watching && configuration_is_stale(steward)) {
+        if (configuration_is_stale(steward)) {
                 steward->reload.number++;
                 steward->reload.is_due = true;
         }

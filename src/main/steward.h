@@ -53,7 +53,7 @@ struct reload {
         uint64_t good_at;           /* when what is in force is to be kept; 0: it is */
 };
 
-/* tidy: many, because it is all that a thread looks after; each part has its own file. */
+/* tidy: long, because it is all that a thread looks after; each part has its own file. */
 struct steward {
         struct data_start *start;
         struct keeper_link *link;
@@ -76,6 +76,7 @@ struct steward {
         struct timer look; /* looks whether something is over: a drain, a file that changed */
         uint64_t drain_until;
         bool is_draining, is_ready;
+        bool was_root;      /* it read what this user may not; a fresh process could again */
         struct mail retire; /* "there is something to retire", from any thread */
         _Atomic bool is_retire_posted;
 };

@@ -61,6 +61,11 @@ const struct tls_face *tls_set_face(const struct tls_set *set, struct str host)
         return face == NULL ? &set->faces[0] : face;
 }
 
+bool tls_set_may(const struct tls_set *set, const struct tls_face *shown, struct str host)
+{
+        return set->faces_count == 1 || tls_set_face(set, host) == shown;
+}
+
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
         struct tls_party *party = party_of(ssl);

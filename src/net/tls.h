@@ -48,6 +48,10 @@ const struct cert *tls_set_cert(const struct tls_set *set, size_t at);
 /* The face for a host (lower case, without port), or for none: never NULL. */
 const struct tls_face *tls_set_face(const struct tls_set *set, struct str host);
 
+/* True when a caller to whom this face was shown may ask for that host: the certificate for it is
+ * the one that it saw. */
+bool tls_set_may(const struct tls_set *set, const struct tls_face *shown, struct str host);
+
 /* What a session knows of whom it is with. */
 struct tls_party {
         struct loop *loop;
