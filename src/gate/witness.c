@@ -106,6 +106,7 @@ static void take_request(struct exchange *ex, const struct trip *trip,
         memcpy(request->address, trip->origin.address, sizeof request->address);
         request->port = addr_port(&ex->peer);
         request->version = head->version;
+        request->tls = ex->tls;
 }
 
 static void take_who(const struct trip *trip, struct record_who *who)

@@ -54,6 +54,8 @@ struct exchange *exchange_begin(struct http *http, const struct site *site, stru
                 ex->peer = front->peer;
                 ex->entrance = front->owner;
                 ex->is_secure = front->arrival.is_secure;
+                if (conn_tls(front) != NULL)
+                        ex->tls = link_tls_facts(conn_tls(front));
                 front->exchange = ex;
                 front->phase = CONN_BUSY;
         }

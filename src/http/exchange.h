@@ -56,7 +56,8 @@ struct exchange {
         struct addr peer;                /* who is connected to us, or to what is in front of us */
         const struct proxy_header *caller; /* whom connections that say so speak for; NULL: us */
         const struct entrance *entrance;   /* NULL: began inside */
-        bool is_secure;                    /* it came over TLS */
+        struct tls_facts tls;              /* of how it came; zeros: not over TLS */
+        bool is_secure;                    /* what was asked for is https */
         bool is_over;
 };
 

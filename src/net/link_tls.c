@@ -18,11 +18,12 @@ struct link_tls {
         struct link *below;
         struct tls_loop *tls;
         struct tls_party party;
-        SSL *ssl;            /* NULL once it is closed */
-        struct slice in;     /* what came and was not yet read */
-        struct task task;    /* tells of a failure; later its grave */
-        uint32_t heard;      /* bytes before the handshake was over */
-        bool is_shaking : 1; /* the handshake is under way */
+        SSL *ssl;               /* NULL once it is closed */
+        struct slice in;        /* what came and was not yet read */
+        struct task task;       /* tells of a failure; later its grave */
+        struct tls_facts facts; /* once it is up */
+        uint32_t heard;         /* bytes before the handshake was over */
+        bool is_shaking : 1;    /* the handshake is under way */
         bool is_up : 1;
         bool has_ended : 1; /* the peer said that it will send no more */
         bool is_shut : 1;   /* so did we */
@@ -133,6 +134,9 @@ static void shake(struct link_tls *link)
                 counts->shaking--;
                 link->is_shaking = false;
                 link->is_up = true;
+                link->facts = (struct tls_facts){
+                        (uint16_t)SSL_version(link->ssl),
+                        SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(link->ssl))};
                 link->link.above->up(&link->link);
         } else if (error != SSL_ERROR_WANT_READ) {
                 fail_handshake(link, ERR_syntax);
@@ -467,12 +471,7 @@ struct tls_set *link_tls_set(struct link *self)
         return of(self)->party.set;
 }
 
-struct str link_tls_version(struct link *self)
+struct tls_facts link_tls_facts(const struct link *self)
 {
-        return SSL_version(of(self)->ssl) == TLS1_3_VERSION ? S("1.3") : S("1.2");
-}
-
-struct str link_tls_cipher(struct link *self)
-{
-        return str_of(SSL_CIPHER_standard_name(SSL_get_current_cipher(of(self)->ssl)));
+        return of(self)->facts;
 }

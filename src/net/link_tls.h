@@ -9,6 +9,7 @@
 #include "base/slab.h"
 #include "net/link.h"
 #include "net/tls.h"
+#include "wire/suite.h"
 
 enum {
         TLS_HELLO_MAX = 64 * 1024, /* bytes that a peer may send before it has proved itself */
@@ -43,10 +44,9 @@ void tls_loop_fini(struct tls_loop *tls);
 struct link *link_tls_accept(struct tls_loop *tls, struct link *below, struct tls_set *set,
                              const struct link_up *above);
 
-/* Of a link that is up: the protocol agreed on (empty: none was named), the face shown, and what
- * people call version ("1.3") and cipher. */
+/* Of a link that is up: the protocol agreed on (empty: none was named), the face shown of which
+ * set, version and suite. */
 struct str link_tls_alpn(struct link *link);
 const struct tls_face *link_tls_face(struct link *link);
 struct tls_set *link_tls_set(struct link *link);
-struct str link_tls_version(struct link *link);
-struct str link_tls_cipher(struct link *link);
+struct tls_facts link_tls_facts(const struct link *link);

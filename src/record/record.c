@@ -17,6 +17,7 @@ struct message_head {
         uint8_t address[16];
         uint16_t lengths[TEXTS];
         uint16_t port, status, upstream_status;
+        struct tls_facts tls;
         uint8_t version, reason, tries;
 };
 
@@ -45,6 +46,7 @@ static void fill_head(const struct record *record, struct message_head *head)
         head->status = record->status;
         head->upstream_status = record->upstream_status;
         head->version = request->version;
+        head->tls = request->tls;
         head->reason = (uint8_t)record->reason;
         head->tries = record->tries;
 }
@@ -83,7 +85,8 @@ static void take_head(const struct message_head *head, struct record *record)
                 .response_bytes = head->response_bytes,
                 .request = {.bytes = head->request_bytes,
                             .port = head->port,
-                            .version = head->version},
+                            .version = head->version,
+                            .tls = head->tls},
                 .who = {.api_id = UINT32_MAX, .route_id = UINT32_MAX, .upstream_id = UINT32_MAX},
                 .reason = (enum reason)head->reason,
                 .status = head->status,

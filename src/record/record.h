@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "http/reason.h"
+#include "wire/suite.h"
 
 struct ring;
 
@@ -24,6 +25,7 @@ struct record_request {
         uint8_t address[16];
         uint16_t port; /* of the peer */
         uint8_t version;
+        struct tls_facts tls; /* zeros: it did not come over TLS */
 };
 
 /* Names of what had to do with it; empty where nothing did. */

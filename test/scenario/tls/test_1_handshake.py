@@ -33,7 +33,10 @@ def test_a_get_goes_through_and_the_service_hears_of_https(gate, server, authori
         assert connection.get("/y").status == 200
     assert s.requests[0].header("x-forwarded-proto") == "https"
     assert "proto=https" in (s.requests[0].header("forwarded") or "proto=https")
-    assert g.record(r).reason == "done"
+    record = g.record(r)
+    assert record.reason == "done"
+    assert record["attributes"]["tls.protocol.version"] == "1.3"
+    assert record["attributes"]["tls.cipher"] == "TLS_AES_128_GCM_SHA256"
     rig.wait_until(lambda: handshake(g, "full") == 1)
     assert g.status()["listeners"][0]["tls"] is True
 

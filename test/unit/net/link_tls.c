@@ -303,8 +303,9 @@ static void what_is_said_comes_back(void **state)
         run(SEC);
         assert_int_equal(server.ups, 1);
         assert_str_eq(str_from(caller.heard, caller.heard_len), caller.say);
-        assert_str(link_tls_version(server.link), "1.3");
-        assert_str(link_tls_cipher(server.link), "TLS_AES_128_GCM_SHA256");
+        struct tls_facts facts = link_tls_facts(server.link);
+        assert_str(tls_version_text(facts.version), "1.3");
+        assert_str(tls_suite_text(facts.suite), "TLS_AES_128_GCM_SHA256");
         assert_int_equal(link_tls_alpn(server.link).len, 0);
         assert_int_equal(tls.counts.full, 1);
         assert_int_equal(tls.counts.shaking, 0);

@@ -212,6 +212,7 @@ static void the_schema_knows_every_key_of_a_line(void **state)
         RECORD_TEXTS(TEXT)
 #undef TEXT
         record.request.bytes = record.request.port = 1;
+        record.request.tls = (struct tls_facts){TLS_VERSION_1_3, 0x1301};
         record.suppressed = 1;
         assert_int_equal(json_read(put(LINE_JSON, false, &record), NULL, &arena, &line, &trouble),
                          ERR_ok);
