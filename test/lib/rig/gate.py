@@ -28,7 +28,7 @@ import time
 from . import records, systemd
 from .client import Raw
 from .faults import ROOT
-from .pace import Patience, Watch
+from .pace import Patience, Watch, wait_until
 from .ports import free_port
 
 ALARMS = re.compile(r"AddressSanitizer|ThreadSanitizer|LeakSanitizer|MemorySanitizer"
@@ -378,6 +378,13 @@ class Gate:
         answer = self.ask("/metrics")
         assert answer.status == 200, answer.body[:300]
         return records.parse_metrics(answer.text)
+
+    def wait_metric(self, wanted, name, **labels):
+        """Waits until the metric has that value: a worker counts what happened to its connections
+        when all of a turn is done, the answer long sent."""
+        def said():
+            return f"{name} {labels} is {self.metrics().value(name, **labels)}, not {wanted}"
+        wait_until(lambda: self.metrics().value(name, **labels) == wanted, 5.0, said)
 
     def status(self):
         answer = self.ask("/status")
