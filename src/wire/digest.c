@@ -1,4 +1,4 @@
-/* digest.c -- SHA-256 by OpenSSL's EVP; it fails only when OpenSSL is not there at all. */
+/* digest.c -- digests by OpenSSL's EVP; it fails only when OpenSSL is not there at all. */
 #include "wire/digest.h"
 
 #include <openssl/evp.h>
@@ -12,6 +12,16 @@ struct digest digest_sha256(struct str s)
         int ok = EVP_Digest(s.ptr == NULL ? "" : s.ptr, s.len, digest.bytes, &len, EVP_sha256(),
                             NULL);
         CHECK(ok == 1 && len == DIGEST_SIZE);
+        return digest;
+}
+
+struct sha1 digest_sha1(struct str s)
+{
+        struct sha1 digest;
+        unsigned len = 0;
+        int ok = EVP_Digest(s.ptr == NULL ? "" : s.ptr, s.len, digest.bytes, &len, EVP_sha1(),
+                            NULL);
+        CHECK(ok == 1 && len == sizeof digest.bytes);
         return digest;
 }
 
