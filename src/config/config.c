@@ -400,7 +400,6 @@ const struct setting config_reserved_policies[] = {
         {RESERVED("mock")},           {RESERVED("maintenance")},
         {RESERVED("meter")},          {RESERVED("transform")},
         {RESERVED("script")},         {RESERVED("tls_min")},
-        {RESERVED("websocket")},      {RESERVED("upgrade")},
         {RESERVED("aggregate")},      {RESERVED("guard")},
         {RESERVED("graphql")},        {RESERVED("grpc_json")},
         {RESERVED("soap")},           {RESERVED("trace")},

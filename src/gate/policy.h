@@ -36,6 +36,10 @@ struct terms {
         uint64_t retry_on;                                  /* of enum retry_on */
         uint64_t retry_statuses[10];                        /* bit n of [i]: status 64 * i + n */
         int64_t retry_budget_ppm;
+        bool has_websocket;
+        const struct texts *upgrades, *upgrades_floor; /* other protocols; NULL: none, any */
+        int64_t stream_idle_ns, stream_life_ns;        /* of what was switched to; life 0: off */
+        int64_t message_max;                           /* of WebSocket; 0: off */
 };
 
 enum retry_on {

@@ -5,7 +5,7 @@
  * move themselves beside it. Everything ends with a reason: a fault that comes up while it waits is
  * seen before the next step runs. Nothing here blocks, and nothing else moves an exchange. */
 #include "base/check.h"
-#include "gate/trip.h"
+#include "gate/tunnel.h"
 #include "http/inner.h"
 #include "roster/roster.h"
 
@@ -293,12 +293,13 @@ static uint64_t balance_key(struct exchange *ex, const struct trip *trip)
         return balance_seed(str_from((const char *)trip->origin.address, 16));
 }
 
-/* A piece of the request body passes the policies that watch it. */
+/* A piece of the request body passes the policies that watch it; of a stream both ways do pass. */
 static bool gate_piece(struct exchange *ex, struct body *body, struct str bytes)
 {
         struct trip *trip = ex->trip;
         const struct chain *chain = &trip->route->chain;
-        (void)body;
+        if (trip->tunnel != NULL)
+                return tunnel_piece(ex, body, bytes);
         for (uint16_t i = 0; i < chain->count; i++) {
                 const struct chain_step *step = trip_step(trip, i);
                 void *state = trip->states + chain->at[i].state_at;
@@ -342,6 +343,8 @@ static enum onward step_request(struct exchange *ex, struct trip *trip)
         }
         if (route->upstream == NULL)
                 return refuse(ex, trip, REASON_no_target);
+        if (unlikely(ex->req.head.upgrade.len > 0) && !tunnel_ask(ex, trip))
+                return go(trip, STEP_RESPONSE);
         watch_body(ex, &route->chain);
         if (ex->reason != REASON_none)
                 return ONWARD_NEXT;
@@ -458,6 +461,8 @@ static enum onward step_response(struct exchange *ex, struct trip *trip)
         }
         if (ex->reason != REASON_none && !trip->is_ending)
                 return ONWARD_NEXT;
+        if (unlikely(exchange_is_stream(ex)))
+                tunnel_begin(ex, trip);
         exchange_send(ex, &ex->front);
         return go(trip, STEP_RELAY);
 }
@@ -472,7 +477,8 @@ static enum onward step_relay(struct exchange *ex, struct trip *trip)
         }
         if (ex->front.conn != NULL || !(ex->front.is_sent || ex->front.is_gone))
                 return ONWARD_WAIT;
-        if (ex->back.conn != NULL && ex->res.body.is_complete)
+        /* Of a stream both directions part by themselves, each after its last words. */
+        if (ex->back.conn != NULL && ex->res.body.is_complete && !exchange_is_stream(ex))
                 exchange_reset(ex, &ex->back, REASON_done);
         if (ex->back.conn != NULL)
                 return ONWARD_WAIT;
@@ -501,6 +507,7 @@ static void gate_end(struct exchange *ex)
                         step->policy->on_end(ex, step->conf, state);
         }
         asks_end(trip);
+        tunnel_end(trip);
         if (trip->clocks != NULL) {
                 timer_stop(&trip->clocks->proof);
                 timer_stop(&trip->clocks->total);

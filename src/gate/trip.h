@@ -37,6 +37,7 @@ enum { ANSWER_FIELDS = 8 };
 enum onward { ONWARD_NEXT, ONWARD_WAIT, ONWARD_DONE };
 
 struct asking;
+struct tunnel;
 
 /* How far the policies of the chain came. */
 struct walk {
@@ -115,6 +116,7 @@ struct trip {
         struct words words;
         struct clocks *clocks;
         struct asking *asks;
+        struct tunnel *tunnel;   /* tunnel.h; NULL: the protocol was not switched */
         struct hearing *hearing; /* NULL: nobody listens */
 };
 

@@ -87,6 +87,8 @@ void worker_init(struct worker *worker, struct gate *gate, unsigned index, struc
         arena_init(&worker->arena, NULL, SIZE_MAX / 2);
         http_init(&worker->http, loop);
         worker->http.crowd = gate->crowd;
+        list_init(&worker->streams);
+        worker->streams_end = TIMER_NEVER;
         lanes_init(worker);
         timer_init(&worker->trim, on_trim);
         worker->news.open = on_news;

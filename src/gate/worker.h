@@ -26,8 +26,10 @@ struct worker {
         unsigned index;
         struct entrance *entrances[ENTRANCES_MAX]; /* shut ones are used again */
         unsigned entrance_count;
-        struct arena arena;  /* of entrances */
-        struct lane **lanes; /* by slot of the upstream's live side; live.h */
+        struct arena arena;   /* of entrances */
+        struct list streams;  /* of tunnel.node */
+        uint64_t streams_end; /* ns: by when they are over, in a drain; TIMER_NEVER */
+        struct lane **lanes;  /* by slot of the upstream's live side; live.h */
         uint32_t lane_cap;
         char date[32]; /* Date field of this second */
         uint64_t date_second;
@@ -74,6 +76,10 @@ void worker_fini(struct worker *worker);
 
 /* No new requests: entrances shut, idle connections close, busy ones after their answer. */
 void worker_drain(struct worker *worker);
+
+/* In a drain: what was switched to another protocol ends within this time, told so before, and not
+ * all of it at once. May be called again, to have it sooner. */
+void worker_end_streams(struct worker *worker, uint64_t within_ns);
 
 /* Any thread: drained, and no exchange is left. */
 bool worker_is_drained(const struct worker *worker);

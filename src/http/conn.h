@@ -83,6 +83,7 @@ struct http {
         struct tls_loop tls;
         struct list fronts, backs; /* of conn.task.node */
         uint32_t front_count, back_count, exchange_count;
+        uint32_t stream_count;   /* exchanges whose protocol was switched */
         struct h1_field *fields; /* for heads that arrive whole; of FIELDS_MOST entries */
         char *scratch;           /* heads are written here, HTTP_SCRATCH bytes */
         struct crowd *crowd;     /* of all workers; NULL: fronts are counted here only */

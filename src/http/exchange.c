@@ -116,11 +116,13 @@ static void hold(struct exchange *ex, struct body *body, struct str bytes)
 void exchange_push(struct exchange *ex, struct body *body, struct str bytes)
 {
         struct end *to = consumer(ex, body);
+        if (bytes.len == 0 || (body->is_complete && !body->is_discarded))
+                return;
         body->passed += bytes.len;
-        if (bytes.len == 0 || body->is_discarded)
+        if (body->is_discarded)
                 return;
         if (body->is_watched && !ex->site->piece(ex, body, bytes)) {
-                body->is_discarded = true;
+                body->is_discarded = !body->is_complete;
                 return;
         }
         if (body->held.len == 0 && to->is_head_ready && to->codec != NULL) {
@@ -140,6 +142,14 @@ void exchange_push_end(struct exchange *ex, struct body *body)
         if (to->is_head_ready && to->codec != NULL && !body->is_discarded)
                 to->codec->body(ex, to);
         exchange_resume(ex);
+}
+
+void exchange_switch(struct exchange *ex)
+{
+        struct body *body = &ex->req.body;
+        CHECK(body->is_complete && body->passed == 0);
+        body->is_complete = body->is_discarded = body->is_kept = false;
+        body->length = BODY_LENGTH_UNKNOWN;
 }
 
 void exchange_took(struct exchange *ex, struct body *body)

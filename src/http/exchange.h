@@ -69,7 +69,8 @@ struct site {
         void (*begin)(struct exchange *ex); /* the request head is complete; nothing has run yet */
         void (*run)(struct exchange *ex);   /* takes steps until it must wait */
         void (*end)(struct exchange *ex);   /* its memory is about to go */
-        /* A piece of a watched body passes; false: refuse the rest (the site set the reason). */
+        /* A piece of a watched body passes; false: refuse the rest (the site set the reason, or
+         * ended the body before this piece). */
         bool (*piece)(struct exchange *ex, struct body *body, struct str bytes);
         /* A request that could not become an exchange: writes the whole answer and the record. */
         void (*refuse)(struct conn *conn, enum reason reason, struct str method, struct str target,
@@ -97,6 +98,17 @@ void exchange_push(struct exchange *ex, struct body *body, struct str bytes);
 
 /* All of the body came. */
 void exchange_push_end(struct exchange *ex, struct body *body);
+
+/* For the codec of the back: its peer switches protocols, as it was asked to. From now on the
+ * request body is what the caller says in that protocol, and is not over. */
+void exchange_switch(struct exchange *ex);
+
+/* True once the caller was told that protocols are switched, or is about to be: the bodies are both
+ * ways of a stream. */
+static inline bool exchange_is_stream(const struct exchange *ex)
+{
+        return ex->res.head.status == 101;
+}
 
 /* Called by the consuming codec after it took something: wakes the producer. */
 void exchange_took(struct exchange *ex, struct body *body);

@@ -4,8 +4,12 @@
 #include "base/check.h"
 #include "http/h1_flow.h"
 #include "http/pool.h"
+#include "wire/ws.h"
 
 enum { INTERIM_MOST = 10 };
+
+/* How long a peer may go on after the other direction of a stream has ended. */
+#define STREAM_END_NS 5000000000u
 
 static void let_go(struct conn *conn)
 {
@@ -64,6 +68,11 @@ static void arm(struct conn *conn)
         const struct h1_flow *flow = flow_of(&ex->back);
         const struct timeouts *timeouts = ex->timeouts;
         uint64_t due = exchange_due(ex, timeouts->idle);
+        /* How long a stream may rest is for the site to say; its end is in hand already. */
+        if (flow->is_raw && !flow->is_out_over)
+                timer_clear(&conn->timer);
+        if (flow->is_raw)
+                return;
         if (owes_head(ex, flow)) {
                 due = exchange_due(ex, timeouts->response);
                 if (ex->times.deadline != TIMER_NEVER)
@@ -86,6 +95,7 @@ static void done(struct conn *conn, bool has_rest)
                      !conn->is_retiring && pool->idle_ns > 0;
         if (!flow->is_out_over)
                 ex->req.body.is_discarded = true;
+        bool is_abrupt = flow->is_raw ? link_queued(conn_link(conn)) > 0 : !is_all_out;
         exchange_push_end(ex, &ex->res.body);
         let_go(conn);
         if (keeps && ex->res.body.is_paused)
@@ -93,13 +103,52 @@ static void done(struct conn *conn, bool has_rest)
         if (keeps)
                 pool_give(conn);
         else
-                close_now(conn, !is_all_out);
+                close_now(conn, is_abrupt);
+}
+
+/* What it switches to is what was asked for, and it says so as the protocol wants it. */
+static bool is_switch_good(const struct exchange *ex, const struct h1_head *read)
+{
+        const struct head *asked = &ex->req.head, *head = &ex->res.head;
+        char memory[WS_ACCEPT_SIZE];
+        struct text accept = text_over(memory, sizeof memory);
+        if (asked->upgrade.len == 0 || read->has_length || read->is_chunked ||
+            !flow_of(&ex->back)->is_out_over || !str_eq_nocase(head->upgrade, asked->upgrade))
+                return false;
+        if (!str_eq(asked->upgrade, S("websocket")))
+                return true;
+        ws_put_accept(fields_value(&asked->fields, NAME_sec_websocket_key), &accept);
+        return fields_count(&head->fields, NAME_sec_websocket_accept) == 1 &&
+               str_eq(fields_value(&head->fields, NAME_sec_websocket_accept), text_str(&accept));
+}
+
+/* 101: what follows on the conn is another protocol, in both directions. */
+static void take_switch(struct conn *conn, const struct h1_head *read, struct str bytes)
+{
+        struct exchange *ex = conn->exchange;
+        struct h1_flow *flow = flow_of(&ex->back);
+        h1_head_take(ex, &ex->res.head, read, bytes);
+        if (!is_switch_good(ex, read)) {
+                ex->res.head = (struct head){0};
+                fail(conn, REASON_upstream_invalid);
+                return;
+        }
+        flow->is_head_in = true;
+        h1_go_raw(flow);
+        exchange_switch(ex);
+        ex->times.response = loop_now(conn->http->loop);
+        arm(conn);
+        exchange_resume(ex);
 }
 
 static void take_interim(struct conn *conn, const struct h1_head *read, struct str bytes)
 {
         struct exchange *ex = conn->exchange;
-        if (read->status == 101 || ++conn->heads > INTERIM_MOST) {
+        if (read->status == 101) {
+                take_switch(conn, read, bytes);
+                return;
+        }
+        if (++conn->heads > INTERIM_MOST) {
                 fail(conn, REASON_upstream_invalid);
                 return;
         }
@@ -120,6 +169,7 @@ static void take_head(struct conn *conn, const struct h1_head *read, struct str 
         enum h1_body kind = h1_response_body(read, answers_head, &is_reusable);
         flow->is_head_in = true;
         h1_head_take(ex, &ex->res.head, read, bytes);
+        ex->res.head.upgrade = STR_NONE; /* what it could do for others is between it and us */
         h1_in_begin(flow, kind, read->length, conn->http->back_limits.chunk_extensions);
         if (!is_reusable || !read->keeps_alive || kind == H1_BODY_CLOSE)
                 flow->closes = true;
@@ -240,7 +290,9 @@ static void put_framing(struct text *text, const struct exchange *ex, struct h1_
         }
         if (ex->req.head.expects_continue && has_body(ex))
                 h1_put_field(text, S("Expect"), S("100-continue"));
-        if (ex->req.head.takes_trailers) {
+        if (ex->req.head.upgrade.len > 0) {
+                h1_put_upgrade(text, ex->req.head.upgrade);
+        } else if (ex->req.head.takes_trailers) {
                 h1_put_field(text, S("TE"), S("trailers"));
                 h1_put_field(text, S("Connection"), S("TE"));
         }
@@ -278,6 +330,10 @@ static void pump(struct exchange *ex)
                 return;
         ex->back.is_sent = true;
         arm(conn);
+        if (flow->is_raw) {
+                link_shut(conn_link(conn));
+                conn_deadline(conn, STREAM_END_NS);
+        }
 }
 
 static void back_head(struct exchange *ex, struct end *end)
@@ -360,10 +416,28 @@ static enum reason late(const struct conn *conn)
         return owes_head(conn->exchange, flow) ? REASON_upstream_timeout : REASON_upstream_stalled;
 }
 
+static bool is_raw(const struct conn *conn)
+{
+        const struct h1_flow *flow = flow_of(&conn->exchange->back);
+        return flow != NULL && flow->is_raw;
+}
+
+/* The caller's direction has ended a while ago, and the peer's has not: it is over, once the caller
+ * has taken what there is. */
+static void end_raw(struct conn *conn)
+{
+        if (conn->exchange->res.body.is_paused)
+                conn_deadline(conn, STREAM_END_NS);
+        else
+                done(conn, false);
+}
+
 static void back_timeout(struct conn *conn)
 {
         if (conn->exchange == NULL)
                 close_now(conn, false);
+        else if (is_raw(conn))
+                end_raw(conn);
         else if (is_excused(conn))
                 arm(conn);
         else

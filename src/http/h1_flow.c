@@ -37,6 +37,12 @@ static void remove_listed(struct fields *fields, const struct fields *connection
         }
 }
 
+/* RFC 9110 7.8: of one line; several lines are nobody's habit and are not heeded. */
+static void note_upgrade(struct head *head, struct str value)
+{
+        head->upgrade = head->upgrade.ptr == NULL ? value : S("");
+}
+
 void h1_head_take(struct exchange *ex, struct head *head, const struct h1_head *read,
                   struct str bytes)
 {
@@ -58,11 +64,16 @@ void h1_head_take(struct exchange *ex, struct head *head, const struct h1_head *
                         head->fields.at[head->fields.count++] = field;
                 else if (field.id == NAME_connection)
                         fields_add_known(&hop, NAME_connection, field.value);
+                else if (field.id == NAME_upgrade)
+                        note_upgrade(head, field.value);
                 else if (field.id == NAME_te && str_eq_nocase(field.value, S("trailers")))
                         head->takes_trailers = true;
         }
         if (hop.count > 0)
                 remove_listed(&head->fields, &hop);
+        if (head->upgrade.ptr != NULL &&
+            (read->version < 11 || !fields_has_member(&hop, NAME_connection, S("upgrade"))))
+                head->upgrade = STR_NONE;
         if (read->kind == H1_RESPONSE) {
                 head->status = read->status;
                 return;
@@ -78,6 +89,19 @@ void h1_in_begin(struct h1_flow *flow, enum h1_body kind, uint64_t length, uint3
         flow->in_left = kind == H1_BODY_LENGTH ? length : 0;
         flow->is_in_over = kind == H1_BODY_NONE || (kind == H1_BODY_LENGTH && length == 0);
         h1_chunks_begin(&flow->chunks, extensions_max);
+}
+
+void h1_go_raw(struct h1_flow *flow)
+{
+        flow->in = flow->out = H1_BODY_CLOSE;
+        flow->is_in_over = flow->is_out_over = false;
+        flow->is_raw = flow->closes = true;
+}
+
+void h1_put_upgrade(struct text *text, struct str protocol)
+{
+        h1_put_field(text, S("Connection"), S("Upgrade"));
+        h1_put_field(text, S("Upgrade"), protocol);
 }
 
 static size_t read_length(struct conn *conn, struct h1_flow *flow, struct body *body,

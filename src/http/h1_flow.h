@@ -15,6 +15,7 @@ struct h1_flow {
         bool is_in_starved;  /* … not by the peer's fault: there was no memory for it */
         bool closes;         /* the conn closes after this exchange */
         bool wants_trailers; /* the trailer section is being read */
+        bool is_raw;         /* both bodies are bytes until their ends: another protocol's */
         bool is_head_in;     /* of a back: the response head was read */
         uint64_t begun;      /* of a back: ns, when the request was begun … */
         uint64_t sent;       /* … and what had left on the link before */
@@ -47,6 +48,12 @@ bool h1_out_pump(struct conn *conn, struct h1_flow *flow, struct body *body,
 
 /* Sends bytes that were written to http->scratch; false when the link has no room for them now. */
 bool h1_out_text(struct conn *conn, const struct text *text);
+
+/* From here on the conn carries another protocol: bytes both ways. */
+void h1_go_raw(struct h1_flow *flow);
+
+/* "Connection: Upgrade" and the protocol. */
+void h1_put_upgrade(struct text *text, struct str protocol);
 
 /* The fault of a reader as a reason for the caller. */
 enum reason h1_reason(enum h1_fault fault);

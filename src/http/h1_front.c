@@ -309,6 +309,10 @@ static bool must_close(const struct exchange *ex, const struct h1_flow *flow)
 
 static void choose_framing(struct exchange *ex, struct h1_flow *flow)
 {
+        if (exchange_is_stream(ex)) {
+                h1_go_raw(flow);
+                return;
+        }
         if (ex->front.closes || ex->front.conn->http->is_draining || must_close(ex, flow))
                 flow->closes = true;
         if (answers_without_body(ex)) {
@@ -340,6 +344,10 @@ static void put_framing(struct text *text, const struct exchange *ex, const stru
         } else if (flow->out == H1_BODY_CHUNKED) {
                 h1_put_field(text, S("Transfer-Encoding"), S("chunked"));
         }
+        if (ex->res.head.upgrade.len > 0)
+                h1_put_upgrade(text, ex->res.head.upgrade);
+        if (flow->is_raw)
+                return;
         if (flow->closes)
                 h1_put_field(text, S("Connection"), S("close"));
         else if (ex->req.head.version == 10)
@@ -388,20 +396,37 @@ static void pump(struct exchange *ex)
                 return;
         }
         ex->front.is_sent = true;
-        ex->req.body.is_discarded = true;
-        body_fini(&ex->req.body);
+        /* Of a stream the last words to the back may still be on their way. */
+        if (!flow->is_raw) {
+                ex->req.body.is_discarded = true;
+                body_fini(&ex->req.body);
+        }
         if (flow->is_in_over || flow->closes)
                 done(conn);
         else
                 link_pause(conn_link(conn), false);
 }
 
+/* The caller says no more in a stream. */
+static void end_raw(struct conn *conn)
+{
+        struct exchange *ex = conn->exchange;
+        flow_of(&ex->front)->is_in_over = true;
+        exchange_push_end(ex, &ex->req.body);
+}
+
 static void front_head(struct exchange *ex, struct end *end)
 {
-        if (end->conn == NULL)
+        struct conn *conn = end->conn;
+        if (conn == NULL)
                 return;
         choose_framing(ex, flow_of(end));
         pump(ex);
+        /* What came behind the request was said in the new protocol, as it turns out. */
+        if (end->conn == conn && flow_of(end)->is_raw && conn->held != NULL && !conn->is_feeding)
+                feed(conn);
+        if (end->conn == conn && flow_of(end)->is_raw && conn->has_ended)
+                end_raw(conn);
 }
 
 static void front_body(struct exchange *ex, struct end *end)
@@ -428,7 +453,8 @@ static void front_room(struct conn *conn)
 {
         if (conn->exchange == NULL)
                 return;
-        if (flow_of(&conn->exchange->front)->is_in_over)
+        const struct h1_flow *flow = flow_of(&conn->exchange->front);
+        if (flow->is_in_over || flow->is_raw)
                 timer_clear(&conn->timer);
         if (conn->exchange->front.is_head_ready)
                 pump(conn->exchange);
@@ -450,6 +476,8 @@ static void front_over(struct conn *conn)
         struct exchange *ex = conn->exchange;
         if (ex == NULL)
                 conn_linger(conn);
+        else if (flow_of(&ex->front)->is_raw)
+                end_raw(conn);
         else if (!flow_of(&ex->front)->is_in_over && !flow_of(&ex->front)->is_in_broken)
                 gone(conn, true); /* half a request: there is nothing to wait for */
 }
@@ -482,6 +510,11 @@ static void body_slow(struct conn *conn, struct exchange *ex)
                 exchange_fault(ex, REASON_request_timeout);
 }
 
+static bool is_body_due(const struct h1_flow *flow)
+{
+        return !flow->is_in_over && !flow->is_in_broken && !flow->is_raw;
+}
+
 static void front_timeout(struct conn *conn)
 {
         struct exchange *ex = conn->exchange;
@@ -492,7 +525,7 @@ static void front_timeout(struct conn *conn)
                         conn_deadline(conn, entrance_of(conn)->limits.stall_ns);
                 else
                         conn_close(conn, link_queued(conn_link(conn)) > 0);
-        } else if (!flow_of(&ex->front)->is_in_over && !flow_of(&ex->front)->is_in_broken) {
+        } else if (is_body_due(flow_of(&ex->front))) {
                 body_slow(conn, ex);
         } else if (link_queued(conn_link(conn)) > 0 && !conn_moves(conn)) {
                 gone(conn, true);

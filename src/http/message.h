@@ -31,6 +31,7 @@ struct head {
         uint16_t port;         /* of the authority; 0: the default one */
         struct str method_text;
         struct str raw_target; /* as it came, for logs */
+        struct str upgrade;    /* protocols to switch to; of a 101 the one it is */
         struct target target;
         struct str host;      /* canonical, without port */
         struct str authority; /* of a request to a target: what its Host says */

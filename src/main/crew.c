@@ -120,6 +120,16 @@ void crew_drain(struct crew *crew)
         crew_call(crew, drain, NULL);
 }
 
+static void end_streams(struct worker *worker, void *arg)
+{
+        worker_end_streams(worker, *(const uint64_t *)arg);
+}
+
+void crew_end_streams(struct crew *crew, uint64_t within_ns)
+{
+        crew_call(crew, end_streams, &within_ns);
+}
+
 bool crew_is_drained(const struct crew *crew)
 {
         for (unsigned i = 0; i < crew->count; i++) {

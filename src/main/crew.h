@@ -37,6 +37,9 @@ void crew_call(struct crew *crew, void (*fn)(struct worker *worker, void *arg), 
 
 /* No new requests: listeners shut, idle connections close, busy ones after their answer. */
 void crew_drain(struct crew *crew);
+
+/* What was switched to other protocols ends within this time. */
+void crew_end_streams(struct crew *crew, uint64_t within_ns);
 bool crew_is_drained(const struct crew *crew);
 
 /* Ends the threads; what is still under way is broken off. */

@@ -188,8 +188,10 @@ static void begin_drain(struct steward *steward, uint64_t limit_ms)
                 crew_drain(&steward->crew);
                 openings_close(steward);
         }
-        if (!steward->is_draining || until < steward->drain_until)
+        if (!steward->is_draining || until < steward->drain_until) {
                 steward->drain_until = until;
+                crew_end_streams(&steward->crew, limit_ms * 1000000);
+        }
         steward->is_draining = true;
         timer_set(steward->loop, &steward->look, loop_now(steward->loop));
 }

@@ -177,6 +177,7 @@ void counts_turn(struct counts *counts, const struct http *http)
                                                                    : http->front_count;
         const struct page_pool *pages = http->loop->pages;
         counts_set(counts, COUNT_active_requests, http->exchange_count);
+        counts_set(counts, COUNT_streams, http->stream_count);
         counts_set(counts, COUNT_connections_active, active);
         counts_set(counts, COUNT_connections_idle, http->front_count - active);
         counts_set(counts, COUNT_accepted, http->counts.accepted);

@@ -26,7 +26,7 @@ its stderr shows no sanitizer report and no failed check, that every upstream sa
 HTTP/1.1, that a server(never=True) saw no byte, and that each request seen upstream has its record
 in the access log.
 """
-from . import http1, proxy
+from . import http1, proxy, ws
 from .certs import Authority, listens
 from .client import Raw, Response
 from .door import Door
@@ -40,4 +40,4 @@ from .traffic import Traffic
 __all__ = ["Allocations", "Authority", "Deaf", "Door", "Gate", "Head", "Patience",
            "ProtocolFault", "Raw", "Response", "Server", "SmallDisk", "Syscalls", "Traffic",
            "Watch", "close", "half_close", "hold", "http1", "listens", "proxy", "request",
-           "reset", "wait", "wait_until"]
+           "reset", "wait", "wait_until", "ws"]
