@@ -224,8 +224,9 @@ static void check_unused(struct check *check)
                              config->channels[i].node);
         }
         for (size_t i = 0; i < config->listeners_count && !all_listeners; i++)
-                fault_unused(check, CONFIG_LISTENER, config->listeners[i].name,
-                             config->listeners[i].node);
+                if (config->listeners[i].redirect == CONF_REDIRECT_OFF)
+                        fault_unused(check, CONFIG_LISTENER, config->listeners[i].name,
+                                     config->listeners[i].node);
         for (size_t i = 0; i < config->upstreams_count; i++)
                 fault_unused(check, CONFIG_UPSTREAM, config->upstreams[i].name,
                              config->upstreams[i].node);

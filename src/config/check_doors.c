@@ -124,7 +124,8 @@ static bool check_api_in(struct check *check, const struct conf_api *api,
         const struct levels levels = {.config = config, .channel = channel, .api = api};
         for (size_t i = 0; i < config->listeners_count; i++) {
                 const struct conf_listener *listener = &config->listeners[i];
-                if (!host_is_loopback(listener->address.host) && is_behind(channel, listener) &&
+                if (listener->redirect == CONF_REDIRECT_OFF &&
+                    !host_is_loopback(listener->address.host) && is_behind(channel, listener) &&
                     check_door(check, &levels, listener))
                         return true;
         }
@@ -169,6 +170,10 @@ static void check_addresses(struct check *check)
         const struct config *config = check->config;
         for (size_t i = 0; i < config->listeners_count; i++) {
                 const struct conf_listener *one = &config->listeners[i];
+                if (one->redirect != CONF_REDIRECT_OFF && one->tls_count > 0)
+                        fault_add(check->faults, FAULT_E206, json_get(one->node, S("redirect")),
+                                  "callers of listener `" STR_FMT "` speak https already",
+                                  STR_ARG(one->name));
                 for (size_t j = 0; j < i; j++) {
                         const struct conf_listener *other = &config->listeners[j];
                         if (same_address(&one->address, &other->address))

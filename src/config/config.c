@@ -87,7 +87,9 @@ static const struct setting listener_settings[] = {
         {CHOICE(proxy_protocol, "off", "optional", "required"),
          .text = "Whether connections begin with a PROXY header (version 1 or 2) that says whose "
                  "they are; only those of `trusted_proxies` may."},
-        {RESERVED("redirect")},
+        {CHOICE(redirect, "off", "https"),
+         .text = "Answer every request with the same place under https (308): at port 443, or at "
+                 "that of the listener which has `tls`."},
         {RESERVED("tcp")},
         {RESERVED("sni")},
         {0}};

@@ -28,6 +28,8 @@ enum conf_introduction {
         CONF_INTRODUCTION_REQUIRED,
 };
 
+enum conf_redirect { CONF_REDIRECT_OFF, CONF_REDIRECT_HTTPS };
+
 enum conf_tls_min { CONF_TLS_1_2, CONF_TLS_1_3 };
 
 /* A certificate of a listener. */
@@ -47,6 +49,7 @@ struct conf_listener {
         struct conf_limits limits;
         struct conf_tls *tls;
         size_t tls_count; /* 0: callers do not speak TLS */
+        int64_t redirect; /* of enum conf_redirect */
 };
 
 struct conf_channel {

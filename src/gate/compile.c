@@ -30,6 +30,19 @@ static struct http_limits limits_of(const struct conf_limits *conf)
         };
 }
 
+/* Where https is to be had: at its own port, or else where the first listener has it. */
+static uint16_t https_port(const struct config *config)
+{
+        enum { HTTPS = 443 };
+        uint16_t port = 0;
+        for (size_t i = 0; i < config->listeners_count; i++) {
+                const struct conf_listener *conf = &config->listeners[i];
+                if (conf->tls_count > 0 && (port == 0 || conf->address.port == HTTPS))
+                        port = (uint16_t)conf->address.port;
+        }
+        return port == 0 ? HTTPS : port;
+}
+
 static void add_listeners(struct compile *compile)
 {
         const struct config *config = compile->in->config;
@@ -47,6 +60,8 @@ static void add_listeners(struct compile *compile)
                         .limits = limits_of(&conf->limits),
                         .node = conf->node,
                         .tls = compile_tls(compile, conf),
+                        .redirect_port = conf->redirect == CONF_REDIRECT_OFF ? 0
+                                                                             : https_port(config),
                 };
         }
         snapshot->back_limits = limits_of(&config->limits);

@@ -135,6 +135,35 @@ static void refuse_method(struct exchange *ex, struct trip *trip)
         answer_problem(ex, trip, REASON_method_not_allowed);
 }
 
+static struct str without_port(struct str host)
+{
+        ptrdiff_t end = str_starts(host, S("[")) ? str_find(host, ']') + 1 : str_find(host, ':');
+        return end > 0 ? str_first(host, (size_t)end) : host;
+}
+
+/* The same place under https, for a listener that serves nothing else. */
+static void redirect_to_https(struct exchange *ex, struct trip *trip, unsigned port)
+{
+        enum { LOCATION_MAX = 128 * 1024, HTTPS = 443 };
+        const struct target *target = &ex->req.head.target;
+        struct text to = text_grow(&ex->arena, LOCATION_MAX);
+        struct str host = without_port(trip->origin.host);
+        text_format(&to, "https://" STR_FMT, STR_ARG(host));
+        if (port != HTTPS)
+                text_format(&to, ":%u", port);
+        text_put(&to, target->path);
+        if (target->query.ptr != NULL) {
+                text_char(&to, '?');
+                text_put(&to, target->query);
+        }
+        if (host.len == 0 || to.is_cut || !value_is_safe(text_str(&to))) {
+                answer_problem(ex, trip, REASON_bad_request);
+                return;
+        }
+        ex_answer_field(ex, NAME_location, text_str(&to));
+        ex_answer(ex, 308, STR_NONE, STR_NONE);
+}
+
 /* Requests that are no request for a route. True when it has been answered. */
 static bool answer_special(struct exchange *ex, struct trip *trip)
 {
@@ -151,6 +180,14 @@ static bool answer_special(struct exchange *ex, struct trip *trip)
         }
         if (forward_loops(ex, trip)) {
                 answer_problem(ex, trip, REASON_loop);
+                return true;
+        }
+        const struct snapshot *snapshot = trip->snapshot;
+        uint32_t id = ex->entrance->id;
+        unsigned port = id < snapshot->listener_count ? snapshot->listeners[id].redirect_port : 0;
+        /* Who came over https to a trusted proxy in front is where it should be. */
+        if (port > 0 && !str_is(trip->origin.scheme, "https")) {
+                redirect_to_https(ex, trip, port);
                 return true;
         }
         return false;

@@ -82,7 +82,8 @@ struct listener_rules {
         enum introduction introduction;
         struct http_limits limits;
         const struct json *node;
-        struct tls_set *tls; /* NULL: callers do not speak TLS */
+        struct tls_set *tls;    /* NULL: callers do not speak TLS */
+        uint16_t redirect_port; /* of https, where all requests are sent; 0: they are served */
 };
 
 struct snapshot {
