@@ -38,6 +38,7 @@ FUNCTION_LINES, FILE_LINES, MEMBERS, PARAMETERS, COLUMNS, NESTING = 70, 800, 24,
 MALLOC_FILES = {
     "src/base/arena.c": "chunks of arenas",
     "src/base/page.c": "batches of pages",
+    "src/http/h2_heap.c": "memory of the HTTP/2 library, counted and bounded",
     "src/http/crowd.c": "one table of counts, once a process",
     "src/gate/endpoint.c": "what is alive of upstreams, in proportion to the configuration",
     "src/roster/index.c": "shards of an index, which grow one by one",

@@ -34,6 +34,13 @@ static const struct setting limits_settings[] = {
          .text = "Slowest body of a request, on average, after its first `idle`."},
         {SIZE(chunk_extensions), .least = 1, .most = 64 * KIB, .preset = 4 * KIB,
          .text = "Chunk extensions of one body together (400)."},
+        {INTEGER(streams), .least = 1, .most = 1000, .preset = 100, .unit = "streams",
+         .text = "Requests of one HTTP/2 connection at the same time."},
+        {INTEGER(resets), .least = 10, .most = 1000000, .preset = 100, .unit = "resets",
+         .text = "Streams of one HTTP/2 connection that end in vain within 30 s, whoever breaks "
+                 "them off; then it is closed."},
+        {INTEGER(glitches), .least = 10, .most = 1000000, .preset = 100, .unit = "glitches",
+         .text = "Frames of no use on one HTTP/2 connection within 30 s; then it is closed."},
         {RESERVED("inspect")},
         {DURATION(linger), .least = MILLISECOND, .most = 30 * SECOND, .preset = 2 * SECOND,
          .text = "How long an answered connection is read on, so that the answer arrives."},
@@ -82,7 +89,8 @@ static const struct setting listener_settings[] = {
         {LIST(tls, conf_tls), .most = CONFIG_CERTS_MAX,
          .example = "{ cert: ./tls/api.pem, key: ./tls/api.key }",
          .text = "Callers speak TLS; its certificate, or a list of them."},
-        {RESERVED("h2c")},
+        {FLAG(h2c),
+         .text = "HTTP/2 without TLS, too: the first bytes of a connection say which HTTP it is."},
         {RESERVED("http3")},
         {CHOICE(proxy_protocol, "off", "optional", "required"),
          .text = "Whether connections begin with a PROXY header (version 1 or 2) that says whose "

@@ -19,6 +19,7 @@ struct conf_limits {
         int64_t body_rate;
         int64_t chunk_extensions;
         int64_t linger;
+        int64_t streams, resets, glitches;
         int64_t buckets;
 };
 
@@ -46,6 +47,7 @@ struct conf_listener {
         struct host_port address;
         struct cidrs trusted_proxies;
         int64_t proxy_protocol; /* of enum conf_introduction */
+        bool h2c;
         struct conf_limits limits;
         struct conf_tls *tls;
         size_t tls_count; /* 0: callers do not speak TLS */

@@ -23,6 +23,9 @@ static struct http_limits limits_of(const struct conf_limits *conf)
                 .stall_ns = (uint64_t)conf->idle,
                 .body_rate = (uint32_t)conf->body_rate,
                 .chunk_extensions = (uint32_t)conf->chunk_extensions,
+                .h2 = {.streams = (uint32_t)conf->streams,
+                       .resets = (uint32_t)conf->resets,
+                       .glitches = (uint32_t)conf->glitches},
                 .connections = conf->connections > 0 ? (uint32_t)conf->connections : UINT32_MAX,
                 .connections_per_ip = conf->connections_per_ip > 0
                                               ? (uint32_t)conf->connections_per_ip
@@ -57,6 +60,7 @@ static void add_listeners(struct compile *compile)
                         .address = conf->address,
                         .trusted_proxies = conf->trusted_proxies,
                         .introduction = (enum introduction)conf->proxy_protocol,
+                        .is_both = conf->h2c,
                         .limits = limits_of(&conf->limits),
                         .node = conf->node,
                         .tls = compile_tls(compile, conf),

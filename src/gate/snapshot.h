@@ -80,6 +80,7 @@ struct listener_rules {
         struct host_port address;
         struct cidrs trusted_proxies;
         enum introduction introduction;
+        bool is_both; /* HTTP/2 without TLS as well */
         struct http_limits limits;
         const struct json *node;
         struct tls_set *tls;    /* NULL: callers do not speak TLS */

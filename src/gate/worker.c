@@ -28,6 +28,7 @@ static void adopt(struct worker *worker)
                         entrance->id = k;
                         entrance->limits = rules->limits;
                         entrance->introduction = (uint8_t)rules->introduction;
+                        entrance->is_both = rules->is_both;
                         entrance->trusted = &rules->trusted_proxies;
                         entrance->tls = rules->tls;
                         entrance->takes_tls = entrance->is_secure = rules->tls != NULL;

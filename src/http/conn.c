@@ -281,7 +281,7 @@ bool conn_admit(struct conn *conn)
                 }
                 conn->arrival.is_placed = answer == CROWD_COUNTED;
         }
-        conn->codec = &h1_front;
+        conn->codec = entrance->is_both && !entrance->takes_tls ? &h2_or_h1_front : &h1_front;
         conn->arrival.is_secure = entrance->is_secure;
         conn_deadline(conn, entrance->limits.header_ns);
         if (!entrance->takes_tls || secure(conn))

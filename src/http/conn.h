@@ -6,6 +6,8 @@
 #include "base/hash.h"
 #include "base/slab.h"
 #include "http/codec.h"
+#include "http/h2.h"
+#include "http/h2_heap.h"
 #include "io/loop.h"
 #include "net/link_tcp.h"
 #include "net/link_tls.h"
@@ -27,6 +29,7 @@ struct http_limits {
         uint64_t stall_ns;  /* a caller that takes no bytes of its answer */
         uint32_t body_rate; /* bytes per second, least, after the first idle_ns of a body */
         uint32_t chunk_extensions;
+        struct h2_limits h2;
         uint32_t connections; /* at the same time, of all workers */
         uint32_t connections_per_ip;
 };
@@ -62,10 +65,19 @@ struct entrance {
         struct crowd_door *door; /* where they are counted over all workers; NULL: nowhere */
         bool takes_tls;          /* callers must speak TLS */
         bool is_secure;          /* what they ask for is https */
+        bool is_both;            /* in the clear: the preface says which HTTP it is */
         uint8_t introduction;    /* enum introduction */
         struct tls_set *tls;     /* what they are shown; NULL: who must speak it is turned away */
         const struct cidrs *trusted; /* who may introduce others; NULL: nobody */
         void *owner;                 /* the site's */
+};
+
+/* What callers do with HTTP/2. */
+struct h2_counts {
+        uint64_t begun;           /* connections */
+        uint64_t streams_refused; /* over limits.streams */
+        uint64_t glitches, resets, stalled;
+        uint64_t ended_glitches, ended_resets, ended_head; /* connections, by what they overdid */
 };
 
 struct http_counts {
@@ -73,6 +85,7 @@ struct http_counts {
         uint64_t refused, refused_per_ip; /* over limits.connections, connections_per_ip */
         uint64_t heads_refused;
         uint64_t strangers[STRANGER_COUNT];
+        struct h2_counts h2;
 };
 
 /* HTTP on one loop. */
@@ -84,12 +97,14 @@ struct http {
         struct list fronts, backs; /* of conn.task.node */
         uint32_t front_count, back_count, exchange_count;
         uint32_t stream_count;   /* exchanges whose protocol was switched */
+        uint32_t shared_count;   /* exchanges of fronts beyond the first of each */
         struct h1_field *fields; /* for heads that arrive whole; of FIELDS_MOST entries */
         char *scratch;           /* heads are written here, HTTP_SCRATCH bytes */
         struct crowd *crowd;     /* of all workers; NULL: fronts are counted here only */
         struct hash_key key;     /* of conn.speaks */
         bool is_draining;
         struct http_limits back_limits;
+        struct h2_heap_sum h2_memory;
         struct http_counts counts;
 };
 

@@ -173,8 +173,9 @@ void counts_record(struct counts *counts, const struct record *record)
 
 void counts_turn(struct counts *counts, const struct http *http)
 {
-        uint32_t active = http->exchange_count < http->front_count ? http->exchange_count
-                                                                   : http->front_count;
+        /* Those that ended in this turn are still counted as exchanges. */
+        uint32_t begun = http->exchange_count - http->shared_count;
+        uint32_t active = begun < http->front_count ? begun : http->front_count;
         const struct page_pool *pages = http->loop->pages;
         counts_set(counts, COUNT_active_requests, http->exchange_count);
         counts_set(counts, COUNT_streams, http->stream_count);
@@ -194,6 +195,16 @@ void counts_turn(struct counts *counts, const struct http *http)
         counts_set(counts, COUNT_tls_closed, http->tls.counts.cut);
         counts_set(counts, COUNT_tls_late, http->tls.counts.late);
         counts_set(counts, COUNT_tls_shaking, http->tls.counts.shaking);
+        counts_set(counts, COUNT_h2_begun, http->counts.h2.begun);
+        counts_set(counts, COUNT_h2_streams_refused, http->counts.h2.streams_refused);
+        counts_set(counts, COUNT_h2_glitches, http->counts.h2.glitches);
+        counts_set(counts, COUNT_h2_resets, http->counts.h2.resets);
+        counts_set(counts, COUNT_h2_stalled, http->counts.h2.stalled);
+        counts_set(counts, COUNT_h2_ended_glitches, http->counts.h2.ended_glitches);
+        counts_set(counts, COUNT_h2_ended_resets, http->counts.h2.ended_resets);
+        counts_set(counts, COUNT_h2_ended_header, http->counts.h2.ended_head);
+        counts_set(counts, COUNT_h2_bytes, http->h2_memory.used);
+        counts_set(counts, COUNT_h2_bytes_max, http->h2_memory.max);
         counts_set(counts, COUNT_pages_used, page_pool_in_use(pages) * PAGE_SIZE);
         counts_set(counts, COUNT_pages_max, page_pool_max(pages) * PAGE_SIZE);
 }

@@ -9,6 +9,7 @@ Fixtures (rig/fixtures.py):
     Watch()       time, whoever else has the machine (rig/pace.py)
     wait_until()  what is to come about, in a while  (rig/pace.py)
     Traffic(g)    callers all the time           (rig/traffic.py)
+    Frames(port)  HTTP/2 as exact frames         (rig/frames.py)
     Door(...)     gate and upstream for a table of attacks (rig/door.py)
 
 A scenario reads like its promise:
@@ -31,13 +32,14 @@ from .certs import Authority, listens
 from .client import Raw, Response
 from .door import Door
 from .faults import Allocations, SmallDisk, Syscalls
+from .frames import Frames
 from .gate import Gate
 from .http1 import Head, ProtocolFault, request
 from .pace import Patience, Watch, wait_until
 from .server import Deaf, Server, close, half_close, hold, reset, wait
 from .traffic import Traffic
 
-__all__ = ["Allocations", "Authority", "Deaf", "Door", "Gate", "Head", "Patience",
+__all__ = ["Allocations", "Authority", "Deaf", "Door", "Frames", "Gate", "Head", "Patience",
            "ProtocolFault", "Raw", "Response", "Server", "SmallDisk", "Syscalls", "Traffic",
            "Watch", "close", "half_close", "hold", "http1", "listens", "proxy", "request",
            "reset", "wait", "wait_until", "ws"]
