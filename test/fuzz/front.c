@@ -24,6 +24,16 @@ static void site_run(struct exchange *ex)
         } else if (ex->front.is_gone || ex->reason != REASON_none) {
                 exchange_reset(ex, &ex->front, ex->reason);
                 exchange_finish(ex);
+        } else if (exchange_is_stream(ex)) {
+                if (ex->req.body.is_complete && !ex->res.body.is_complete)
+                        exchange_push_end(ex, &ex->res.body);
+        } else if (ex->res.head.status == 0 && ex->req.head.upgrade.len > 0 &&
+                   ex->req.body.is_complete) {
+                /* Whoever asks for another protocol gets it, and silence. */
+                ex->res.head.status = 101;
+                ex->res.head.upgrade = ex->req.head.upgrade;
+                exchange_switch(ex);
+                exchange_send(ex, &ex->front);
         } else if (ex->res.head.status == 0) {
                 ex->res.head.status = 200;
                 body_fill(&ex->res.body, ex->req.head.target.path);

@@ -43,6 +43,13 @@ static void site_begin(struct exchange *ex)
         ex->trip = arena_new(&ex->arena, enum step);
         ex->timeouts = &timeouts;
         ex->req.body.is_watched = true;
+        if (pool.speaks != PROXY_OFF) {
+                struct proxy_header *caller = arena_new(&ex->arena, struct proxy_header);
+                addr_bytes(&ex->peer, caller->source);
+                addr_bytes(&world.entrance.address, caller->target);
+                caller->source_port = addr_port(&ex->peer);
+                ex->caller = caller;
+        }
         if (timeouts.response > 0)
                 ex->times.deadline = ex->times.begin + timeouts.response;
 }
@@ -612,6 +619,74 @@ static void a_body_that_is_refused_half_way_is_not_sent_on(void **state)
         assert_int_equal(pool.open_count, 0);
 }
 
+/* Two callers take turns; the server hears from each connection who it is, once. */
+static void a_connection_that_says_whose_it_is_serves_nobody_else(void **state)
+{
+        (void)state;
+        pool.speaks = PROXY_V1;
+        for (int i = 0; i < 3; i++) {
+                guest_say(&one, GET);
+                world_run(&world, 50 * MS);
+                guest_say(&two, GET);
+                world_run(&world, 50 * MS);
+        }
+        assert_int_equal(server.requests, 6);
+        assert_int_equal(server.conns, 2);
+        assert_int_equal(pool.reused, 4);
+        assert_has(text_str(&server.heard), "PROXY TCP4 ");
+        pool.speaks = PROXY_OFF; /* what is said from now on is another thing: nothing */
+        guest_say(&one, GET);
+        world_run(&world, 50 * MS);
+        assert_int_equal(server.conns, 3);
+        assert_has(guest_heard(&one), "ok");
+}
+
+#define SWITCH "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: foo\r\n\r\n"
+
+static void after_a_switch_bytes_pass_both_ways_until_an_end(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 2; i++) {
+                server.answer = "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\nhi";
+                guest_say(&one, SWITCH "early");
+                world_run(&world, 50 * MS);
+                struct str heard = guest_heard(&one);
+                assert_has(heard, "101 Switching Protocols\r\n");
+                assert_has(heard, "Upgrade: foo\r\n\r\nhi");
+                assert_has(text_str(&server.seats[0].head), "early");
+                guest_say(&one, "late");
+                server_say(&server, "more");
+                world_run(&world, 50 * MS);
+                assert_has(text_str(&server.seats[0].head), "earlylate");
+                assert_has(guest_heard(&one), "more");
+                assert_int_equal(http.exchange_count, 1);
+                if (i == 0)
+                        sim_shut(one.peer);
+                else
+                        server_hang_up(&server, false);
+                world_run(&world, SEC);
+                assert_true(one.has_ended);
+                assert_int_equal(http.exchange_count, 0);
+                assert_int_equal(pool.open_count, 0);
+                guest_hang_up(&one);
+                guest_dial(&world, &one);
+        }
+}
+
+static void a_switch_that_was_not_asked_for_is_no_answer(void **state)
+{
+        (void)state;
+        server.answer = "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: foo\r\n\r\nhi";
+        guest_say(&one, GET);
+        world_run(&world, 50 * MS);
+        assert_has(guest_heard(&one), "502");
+        server.answer = "HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: bar\r\n\r\nhi";
+        guest_say(&one, SWITCH);
+        world_run(&world, 50 * MS);
+        assert_has(guest_heard(&one), "502");
+        assert_int_equal(pool.open_count, 0);
+}
+
 static void a_caller_that_vanishes_takes_its_connection_along(void **state)
 {
         (void)state;
@@ -662,6 +737,9 @@ int main(void)
                 test(a_connection_that_was_paused_reads_on_for_the_next),
                 test(a_caller_that_is_denied_with_its_body_may_ask_again),
                 test(a_body_that_is_refused_half_way_is_not_sent_on),
+                test(a_connection_that_says_whose_it_is_serves_nobody_else),
+                test(after_a_switch_bytes_pass_both_ways_until_an_end),
+                test(a_switch_that_was_not_asked_for_is_no_answer),
                 test(a_caller_that_vanishes_takes_its_connection_along),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
