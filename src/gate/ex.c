@@ -7,6 +7,11 @@
 
 enum { FILL_MAX = 32 * 1024 };
 
+bool ex_wants_websocket(const struct exchange *ex)
+{
+        return tunnel_is_websocket(ex->req.head.upgrade);
+}
+
 struct str ex_method(const struct exchange *ex)
 {
         return ex->req.head.method_text;

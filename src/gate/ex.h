@@ -48,6 +48,7 @@ const uint8_t *ex_address(const struct exchange *ex); /* 16 bytes; behind truste
 struct str ex_address_text(struct exchange *ex);
 bool ex_is_from_trusted(const struct exchange *ex); /* the peer is one of trusted_proxies */
 uint64_t ex_body_length(const struct exchange *ex); /* declared; UINT64_MAX: unknown */
+bool ex_wants_websocket(const struct exchange *ex); /* it asks to switch to it */
 
 /* Where the request is to be sent, below the upstream's URL. Checked and normalised again; false:
  * it cannot be a path, or leaves what the API offers. */

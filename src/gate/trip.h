@@ -125,6 +125,9 @@ static inline struct trip *trip_of(const struct exchange *ex)
         return ex->trip;
 }
 
+/* True when that list of protocols has WebSocket in it. */
+bool tunnel_is_websocket(struct str protocols);
+
 /* The clocks of this exchange, made when first needed. */
 struct clocks *trip_clocks(struct exchange *ex, struct trip *trip);
 

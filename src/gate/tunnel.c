@@ -28,7 +28,7 @@ static bool is_allowed(const struct terms *terms, struct str protocol)
                (terms->upgrades_floor == NULL || has(terms->upgrades_floor, protocol));
 }
 
-static bool wants_websocket(struct str list)
+bool tunnel_is_websocket(struct str list)
 {
         while (list.ptr != NULL) {
                 if (str_eq_nocase(list_cut(&list), S("websocket")))
@@ -69,7 +69,7 @@ bool tunnel_ask(struct exchange *ex, struct trip *trip)
         const struct terms *terms = &trip->route->terms;
         struct head *head = &ex->req.head;
         struct str rest = head->upgrade;
-        if (wants_websocket(head->upgrade)) {
+        if (tunnel_is_websocket(head->upgrade)) {
                 head->upgrade = S("websocket");
                 if (!terms->has_websocket)
                         return refuse(ex, trip, REASON_not_allowed,

@@ -242,6 +242,10 @@ static enum verdict on_request(struct exchange *ex, const void *c, void *s)
                             fields_get(ex_request_fields(ex), NAME_access_control_request_method) !=
                                     NULL;
         see_origin(ex, conf, state);
+        /* Of a WebSocket no browser asks before, and what it hears any page may read. */
+        if (state->is_seen && state->origin.len == 0 && ex_wants_websocket(ex))
+                return ex_deny(ex, REASON_not_allowed,
+                               "Pages of this origin may not open a WebSocket.");
         if (!state->is_seen || !is_preflight)
                 return VERDICT_PASS;
         return answer_preflight(ex, conf, state);
@@ -274,7 +278,8 @@ static void on_response(struct exchange *ex, const void *c, void *s)
 static const struct setting settings[] = {
         {TEXTS(origins), .required = true, .least = 1, .most = 1000,
          .example = "https://app.example.com",
-         .text = "Origins whose pages may call, compared exactly; `*` for any."},
+         .text = "Origins whose pages may call, compared exactly; `*` for any. Pages of others may "
+                 "not open a WebSocket, either."},
         {TEXTS(methods), .format = FORMAT_method, .most = 32,
          .preset_text = "[GET, HEAD, POST, PUT, PATCH, DELETE]", .text = "Methods a page may use."},
         {TEXTS(headers), .format = FORMAT_token, .most = 100,
@@ -333,6 +338,12 @@ const struct policy policy_cors = {
                         {"Cookies may be sent along",
                          "cors: { origins: https://app.example.com, credentials: true }", PAGE,
                          .status = 200, .has = "Access-Control-Allow-Credentials: true"},
+                        {"A page of another origin opens no WebSocket",
+                         "cors: https://app.example.com",
+                         "GET / HTTP/1.1\nOrigin: https://evil.test\nConnection: Upgrade\n"
+                         "Upgrade: websocket\nSec-WebSocket-Version: 13\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                         .status = 403},
                         {"Any page may read what is public", "cors: \"*\"", PAGE, .status = 200,
                          .has = "Access-Control-Allow-Origin: *"},
                         {"A page may read why it was refused",

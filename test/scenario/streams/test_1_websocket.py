@@ -196,6 +196,17 @@ def test_the_policies_of_the_route_hold_for_the_handshake(gate, server):
     assert ended(g, first).attributes["gatehouse.consumer"] == "acme"
 
 
+def test_F141_a_page_of_another_origin_opens_no_websocket(gate, server):
+    s, g = started(gate, server, policies={"cors": "https://app.test"})
+    for origin in ("https://evil.test", "null", "https://app.test.evil.test", "http://app.test"):
+        with g.raw() as c:
+            answer = c.request("GET", "/", {**ws.fields(), "Origin": origin})
+            assert (answer.status, answer.code) == (403, "not-allowed")
+    for more in ({"Origin": "https://app.test"}, {}):  # and who is no page
+        ws.Pair(g, s, more=more).part()
+    assert len(s.connections) == 2
+
+
 def test_where_it_is_off_nobody_switches(gate, server):
     g = gate(upstream=server(), policies={"websocket": False})
     with g.raw() as c:
