@@ -93,8 +93,10 @@ static void reload(struct keeper *keeper)
                         keeper->is_reload_due = true;
         }
         keeper->crashes.use_last_good = false;
-        if (child == NULL)
+        if (child == NULL) { /* the next one hears of it */
+                keeper->is_reload_due = true;
                 return;
+        }
         notify_reloading(&keeper->notify);
         child_command(keeper, child, MESSAGE_RELOAD);
 }
