@@ -38,6 +38,7 @@ static inline struct http_limits world_limits(void)
                 .stall_ns = 60 * SEC,
                 .body_rate = 240,
                 .chunk_extensions = 4096,
+                .h2 = {.streams = 100, .resets = 100, .glitches = 100},
                 .connections = 1000,
         };
 }
