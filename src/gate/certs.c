@@ -203,7 +203,7 @@ static struct tls_set *make(struct work *work)
         size_t bad = 0;
         const struct tls_terms terms = {
                 .name = arena_str(&work->arena, work->listener->name),
-                .alpn = S("\x08http/1.1"),
+                .alpn = S("\x02h2\x08http/1.1"),
                 .tickets = in->gate == NULL ? NULL : in->gate->tickets,
                 .pairs = work->pairs,
                 .pairs_count = work->count,

@@ -20,14 +20,18 @@ static bool is_shaking(const struct conn *conn)
         return conn->is_front && conn->phase == CONN_CONNECT;
 }
 
-/* Begins to wait for a caller's first request. */
+/* Begins to wait for a caller's first request, in the version of HTTP that the handshake named. */
 static void greeted(struct conn *conn)
 {
         const struct entrance *entrance = conn->owner;
+        bool is_leaving = conn->is_leaving;
         conn->phase = CONN_IDLE;
         conn->codec = &h1_front;
+        conn->is_leaving = false;
         conn_deadline(conn, entrance->limits.header_ns);
-        if (conn->is_leaving)
+        if (str_eq(link_tls_alpn(conn->link), S("h2")) && !h2_begin(conn))
+                return;
+        if (is_leaving)
                 conn->codec->retire(conn);
 }
 

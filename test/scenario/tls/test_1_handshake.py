@@ -50,8 +50,25 @@ def test_curl_comes_in(gate, server, authority, a_test):
              f"a.test:{g.port}:127.0.0.1", f"https://a.test:{g.port}/"], stdout=got, timeout=30)
     assert done.returncode == 0
     assert (g.directory / "got").read_bytes() == body
-    said = curl(g, authority, "--tlsv1.2", "--tls-max", "1.2")
+    said = curl(g, authority, "--tlsv1.2", "--tls-max", "1.2", "--http1.1")
     assert b"HTTP/1.1 200" in said and b"TLSv1.2" in said
+
+
+def test_the_version_of_http_is_agreed_on_in_the_handshake(gate, server, authority, a_test):
+    body = os.urandom(300000)
+    s = server(lambda request: rig.http1.response(200, request.body or body))
+    g = gate(upstream=s, listeners=listens(a_test))
+    for arguments, version in (([], b"2"), (["--tls-max", "1.2"], b"2"), (["--http1.1"], b"1.1")):
+        said = subprocess.run(
+            ["curl", "-s", "--cacert", str(authority.pem), "--resolve",
+             f"a.test:{g.port}:127.0.0.1", f"https://a.test:{g.port}/", "-w", "%{http_version}",
+             *arguments], capture_output=True, timeout=30, check=True).stdout
+        assert said == body + version
+    said = [r.get("attributes") for r in g.wait_logs(3)]
+    assert [one["network.protocol.version"] for one in said] == ["2", "2", "1.1"]
+    assert [one["tls.protocol.version"] for one in said] == ["1.3", "1.2", "1.3"]
+    with g.raw(tls=authority.context()) as connection:
+        assert connection.get("/").body == body  # who names nothing speaks HTTP/1.1
 
 
 def test_bodies_go_both_ways_unchanged(gate, server, authority, a_test):
